@@ -1,0 +1,111 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The order of the targets is the order of the house: a target imports only from the layers above
+// it in this file. `Tests/HouseTests` reads every import against this rule.
+
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "freshet",
+    products: [
+        .executable(name: "freshet", targets: ["freshet"]),
+        .executable(name: "freshet-bench", targets: ["freshet-bench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", .upToNextMinor(from: "0.2.0")),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Layer 0: C libraries, kernels, the vocabulary.
+        .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CKernels"),
+        .target(name: "Events", dependencies: ["CSimdJSON"], swiftSettings: strict),
+
+        // Layer 1: values that other layers exchange.
+        .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: strict),
+        .target(name: "Checkpoints", dependencies: ["Events"], swiftSettings: strict),
+        .target(
+            name: "Telemetry",
+            dependencies: ["Events", .product(name: "Histogram", package: "hdrhistogram-swift")],
+            swiftSettings: strict),
+
+        // Layers 2 and 3: the model, how it learns, how it serves.
+        .target(name: "SequenceModels", dependencies: ["Tensors"], swiftSettings: strict),
+        .target(name: "Learning", dependencies: ["SequenceModels", "Tensors"], swiftSettings: strict),
+        .target(name: "Serving", dependencies: ["SequenceModels", "Tensors"], swiftSettings: strict),
+
+        // Layer 4: the state machine, and the doors to disk, Kafka and files.
+        .target(
+            name: "Engine",
+            dependencies: ["Events", "Checkpoints", "Tensors", "SequenceModels", "Learning", "Serving"],
+            swiftSettings: strict),
+        .target(
+            name: "StateStore",
+            dependencies: ["Events", "Checkpoints", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
+        .target(name: "Streaming", dependencies: ["CRdKafka", "Events"], swiftSettings: strict),
+        .target(
+            name: "Settings", dependencies: ["Events", .product(name: "Yams", package: "Yams")],
+            swiftSettings: strict),
+        .target(name: "EventFiles", dependencies: ["CZlib", "Events"], swiftSettings: strict),
+
+        // Layer 5: what is built around an engine.
+        .target(
+            name: "HTTPService",
+            dependencies: [
+                "Events", "Telemetry", .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .target(name: "Simulation", dependencies: ["Events"], swiftSettings: strict),
+        .target(
+            name: "Evaluation", dependencies: ["Events", "EventFiles", "Engine", "Learning", "Tensors"],
+            swiftSettings: strict),
+
+        // Layer 6: the supervised service.
+        .target(
+            name: "Daemon",
+            dependencies: [
+                "CSystemd", "Events", "Checkpoints", "Telemetry", "Tensors", "Learning", "Engine", "StateStore",
+                "Streaming", "Settings", "HTTPService",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+
+        // Layer 7: the commands.
+        .executableTarget(
+            name: "freshet",
+            dependencies: [
+                "Events", "EventFiles", "Telemetry", "Engine", "Streaming", "Settings", "Simulation", "Evaluation",
+                "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "freshet-bench",
+            dependencies: [
+                "Events", "Tensors", "SequenceModels", "Learning", "Serving", "Engine", "Simulation",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+    ],
+    cxxLanguageStandard: .cxx17
+)

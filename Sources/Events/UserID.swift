@@ -1,0 +1,31 @@
+/// Who acts: the external identifier of a user, or of an anonymous session.
+///
+/// 1 to 256 bytes of UTF-8, compared byte by byte: two spellings that Unicode calls equivalent are
+/// two identifiers here, as they are two keys in Kafka.
+public struct UserID: Sendable {
+    /// The identifier's text.
+    public let text: String
+
+    /// The largest number of UTF-8 bytes in an identifier.
+    public static let bytesMax = 256
+
+    /// - Returns: nil where `text` is empty or longer than ``bytesMax``.
+    public init?(_ text: String) {
+        guard (1...Self.bytesMax).contains(text.utf8.count) else { return nil }
+        self.text = text
+    }
+}
+
+extension UserID: Hashable {
+    public static func == (left: Self, right: Self) -> Bool {
+        left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+    }
+}
+
+extension UserID: CustomStringConvertible {
+    public var description: String { text }
+}

@@ -47,7 +47,7 @@ let package = Package(
 
         // Layers 2 and 3: the model, how it learns, how it serves.
         .target(name: "SequenceModels", dependencies: ["Tensors"], swiftSettings: strict),
-        .target(name: "Learning", dependencies: ["SequenceModels", "Tensors"], swiftSettings: strict),
+        .target(name: "Learning", dependencies: ["Checkpoints", "SequenceModels", "Tensors"], swiftSettings: strict),
         .target(name: "Serving", dependencies: ["SequenceModels", "Tensors"], swiftSettings: strict),
 
         // Layer 4: the state machine, and the doors to disk, Kafka and files.

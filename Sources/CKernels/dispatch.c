@@ -1,0 +1,124 @@
+// Chooses the variant once, before main, and forwards every call to it: one indirect call a whole
+// loop, never one an element.
+#include "variants.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct variant {
+    const char *name;
+    const kn_float_kernels *floats;
+    const kn_packed_kernels *packed;
+} variant;
+
+static const variant variants[KN_ISA_COUNT] = {
+    [KN_ISA_PLAIN] = {"plain", &kn_float_plain, &kn_packed_plain},
+#if defined(__x86_64__)
+    [KN_ISA_AVX2] = {"avx2", &kn_float_avx2, &kn_packed_avx2},
+    [KN_ISA_AVX512VNNI] = {"avx512vnni", &kn_float_avx512, &kn_packed_avx512vnni},
+#endif
+};
+
+static kn_isa current = KN_ISA_PLAIN;
+static const kn_float_kernels *floats = &kn_float_plain;
+static const kn_packed_kernels *packed = &kn_packed_plain;
+
+bool kn_isa_available(kn_isa isa) {
+    switch (isa) {
+    case KN_ISA_PLAIN:
+        return true;
+#if defined(__x86_64__)
+    case KN_ISA_AVX2:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case KN_ISA_AVX512VNNI:
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vnni");
+#endif
+    default:
+        return false;
+    }
+}
+
+bool kn_isa_select(kn_isa isa) {
+    if (!kn_isa_available(isa)) return false;
+    current = isa;
+    floats = variants[isa].floats;
+    packed = variants[isa].packed;
+    return true;
+}
+
+kn_isa kn_isa_current(void) { return current; }
+
+__attribute__((constructor)) static void select_at_start(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+#endif
+    for (int isa = KN_ISA_COUNT - 1; isa >= 0; isa--) {
+        if (kn_isa_select((kn_isa)isa)) break;
+    }
+    const char *wanted = getenv("FRESHET_ISA");
+    if (wanted == NULL) return;
+    for (int isa = 0; isa < KN_ISA_COUNT; isa++) {
+        if (variants[isa].name != NULL && strcmp(wanted, variants[isa].name) == 0) kn_isa_select((kn_isa)isa);
+    }
+}
+
+float kn_dot_f32(const float *a, const float *b, size_t n) { return floats->dot(a, b, n); }
+
+void kn_axpy_f32(float s, const float *x, float *y, size_t n) { floats->axpy(s, x, y, n); }
+
+void kn_gemv_f32(const float *a, size_t stride, const float *x, float *y, size_t rows, size_t columns) {
+    floats->gemv(a, stride, x, y, rows, columns);
+}
+
+void kn_gemv_transposed_f32(const float *a, size_t stride, const float *x, float *y, size_t rows, size_t columns) {
+    floats->gemv_transposed(a, stride, x, y, rows, columns);
+}
+
+void kn_gemm_f32(const float *a, size_t row_step, size_t column_step, const float *b, size_t b_stride, float *c,
+                 size_t c_stride, size_t m, size_t n, size_t k) {
+    floats->gemm(a, row_step, column_step, b, b_stride, c, c_stride, m, n, k);
+}
+
+void kn_gemm_nt_f32(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
+                    size_t m, size_t n, size_t k) {
+    floats->gemm_nt(a, a_stride, b, b_stride, c, c_stride, m, n, k);
+}
+
+float kn_softmax_f32(float *x, size_t n) { return floats->softmax(x, n); }
+
+void kn_gru_gates_f32(const float *input, const float *hidden, const float *previous, float *gates, float *next,
+                      size_t d) {
+    floats->gru_gates(input, hidden, previous, gates, next, d);
+}
+
+void kn_gru_gates_backward_f32(const float *gates, const float *hidden, const float *previous,
+                               const float *gradient, float *input_gradient, float *hidden_gradient,
+                               float *previous_gradient, size_t d) {
+    floats->gru_gates_backward(gates, hidden, previous, gradient, input_gradient, hidden_gradient,
+                               previous_gradient, d);
+}
+
+float kn_adagrad_row_f32(float *w, float accumulator, const float *g, float rate, float epsilon, size_t n) {
+    return floats->adagrad_row(w, accumulator, g, rate, epsilon, n);
+}
+
+void kn_adam_f32(float *w, float *m, float *v, const float *g, float rate, float beta1, float beta2,
+                 float root_correction, float epsilon, size_t n) {
+    floats->adam(w, m, v, g, rate, beta1, beta2, root_correction, epsilon, n);
+}
+
+void kn_score_u8i8(const kn_packed_table *table, const uint8_t *query, float query_scale, size_t first,
+                   size_t blocks, float *scores) {
+    packed->score(table, query, query_scale, first, blocks, scores);
+}
+
+size_t kn_scan_u8i8(const kn_packed_table *table, const uint8_t *query, float query_scale, size_t first,
+                    size_t blocks, float threshold, uint32_t *rows, float *scores) {
+    return packed->scan(table, query, query_scale, first, blocks, threshold, rows, scores);
+}
+
+float kn_magnitude_f32(const float *x, size_t n) { return floats->magnitude(x, n); }
+
+void kn_quantize_f32i8(const float *x, float scale, int8_t *q, size_t n) { floats->quantize(x, scale, q, n); }

@@ -1,0 +1,98 @@
+// The arithmetic of Freshet: whole loops over primitives. Nothing here allocates, keeps state other
+// than which variant was chosen at start, or checks what Tensors has checked already.
+//
+// Every kernel exists for each instruction set below; the plain variant is the definition. Integer
+// results are the same on all of them, bit for bit. Float sums are taken in another order, so they
+// agree within n * 2^-23 of the sum of magnitudes; on one instruction set they are repeatable.
+//
+// Rows of float matrices are padded with zeros to 16 floats (64 bytes) and start on 64 bytes.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum kn_isa {
+    KN_ISA_PLAIN = 0,
+    KN_ISA_AVX2 = 1,
+    KN_ISA_AVX512VNNI = 2,
+} kn_isa;
+
+enum { KN_ISA_COUNT = 3 };
+
+// The variant in use. Chosen once when the program starts: the best that the processor has, or what
+// FRESHET_ISA names where the processor has it.
+kn_isa kn_isa_current(void);
+bool kn_isa_available(kn_isa isa);
+// For tests and benchmarks. Not to be called while another thread computes.
+bool kn_isa_select(kn_isa isa);
+
+// --- float ---------------------------------------------------------------------------------------
+
+// sum of a[i] * b[i]
+float kn_dot_f32(const float *a, const float *b, size_t n);
+// y += s * x
+void kn_axpy_f32(float s, const float *x, float *y, size_t n);
+// y[r] += a[r] . x, for each of the rows of a
+void kn_gemv_f32(const float *a, size_t stride, const float *x, float *y, size_t rows, size_t columns);
+// y += sum over r of x[r] * a[r]
+void kn_gemv_transposed_f32(const float *a, size_t stride, const float *x, float *y, size_t rows, size_t columns);
+// C[i][j] += sum over p of A(i, p) * B[p][j], with A(i, p) = a[i * row_step + p * column_step].
+// n is rounded up to 16: the padding of B is zero, so that of C stays zero.
+void kn_gemm_f32(const float *a, size_t row_step, size_t column_step, const float *b, size_t b_stride, float *c,
+                 size_t c_stride, size_t m, size_t n, size_t k);
+// C[i][j] += A[i] . B[j], rows of k, rounded up to 16
+void kn_gemm_nt_f32(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
+                    size_t m, size_t n, size_t k);
+// x = exp(x - m) / sum, with m the largest x; returns m + log(sum). At least one x is finite, none is
+// NaN or +infinity. Relative error of each value below 1e-6.
+float kn_softmax_f32(float *x, size_t n);
+// The gates of a GRU, PyTorch's equations and order (r, z, n). d = width; gates has 3d values.
+void kn_gru_gates_f32(const float *input, const float *hidden, const float *previous, float *gates, float *next,
+                      size_t d);
+// dL/d(input), dL/d(hidden), and the direct part of dL/d(previous), from dL/d(next).
+void kn_gru_gates_backward_f32(const float *gates, const float *hidden, const float *previous,
+                               const float *gradient, float *input_gradient, float *hidden_gradient,
+                               float *previous_gradient, size_t d);
+// Row-wise Adagrad: returns the new accumulator, accumulator + mean(g^2).
+float kn_adagrad_row_f32(float *w, float accumulator, const float *g, float rate, float epsilon, size_t n);
+// Adam with the bias corrections already in `rate` and `epsilon` left plain:
+// w -= rate * m / (sqrt(v) * root_correction + epsilon)
+void kn_adam_f32(float *w, float *m, float *v, const float *g, float rate, float beta1, float beta2,
+                 float root_correction, float epsilon, size_t n);
+
+// --- int8 ----------------------------------------------------------------------------------------
+//
+// A packed table holds blocks of 16 rows. In a block, columns go in groups of four: 64 bytes hold the
+// four values of row 0, then of row 1, ... of row 15. One VNNI instruction thus adds four products to
+// each of 16 rows, and no sum ever crosses lanes. Columns are padded with zeros to a multiple of 4.
+//
+// A query is u8 = q + 128 with q in -127...127. sum(q * w) = sum(u8 * w) - 128 * sum(w): the second
+// term is kept a row (`corrections`).
+//
+//   score[row] = (sum(q * w) * row_scale[row]) * query_scale + bias[row]
+
+enum { KN_BLOCK_ROWS = 16, KN_GROUP_COLUMNS = 4 };
+
+typedef struct kn_packed_table {
+    const int8_t *values;
+    const float *row_scales;
+    const int32_t *corrections;
+    const float *biases;
+    size_t groups;
+} kn_packed_table;
+
+// Scores of the rows of `blocks` blocks from block `first`, 16 a block.
+void kn_score_u8i8(const kn_packed_table *table, const uint8_t *query, float query_scale, size_t first,
+                   size_t blocks, float *scores);
+// The rows of those blocks whose score is above `threshold`, in order of the row; returns how many.
+// `rows` and `scores` have room for 16 a block.
+size_t kn_scan_u8i8(const kn_packed_table *table, const uint8_t *query, float query_scale, size_t first,
+                    size_t blocks, float threshold, uint32_t *rows, float *scores);
+// Largest magnitude; +infinity where a value is not finite.
+float kn_magnitude_f32(const float *x, size_t n);
+// q = round(x / scale), halves away from zero; scale > 0 and no magnitude above 127 * scale.
+void kn_quantize_f32i8(const float *x, float scale, int8_t *q, size_t n);
+
+#endif

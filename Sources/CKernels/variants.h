@@ -1,0 +1,38 @@
+// The table of variants: what each kernel family fills in for its instruction set.
+#ifndef CKERNELS_VARIANTS_H
+#define CKERNELS_VARIANTS_H
+
+#include "CKernels.h"
+
+typedef struct kn_float_kernels {
+    float (*dot)(const float *, const float *, size_t);
+    void (*axpy)(float, const float *, float *, size_t);
+    void (*gemv)(const float *, size_t, const float *, float *, size_t, size_t);
+    void (*gemv_transposed)(const float *, size_t, const float *, float *, size_t, size_t);
+    void (*gemm)(const float *, size_t, size_t, const float *, size_t, float *, size_t, size_t, size_t, size_t);
+    void (*gemm_nt)(const float *, size_t, const float *, size_t, float *, size_t, size_t, size_t, size_t);
+    float (*softmax)(float *, size_t);
+    void (*gru_gates)(const float *, const float *, const float *, float *, float *, size_t);
+    void (*gru_gates_backward)(const float *, const float *, const float *, const float *, float *, float *,
+                               float *, size_t);
+    float (*adagrad_row)(float *, float, const float *, float, float, size_t);
+    void (*adam)(float *, float *, float *, const float *, float, float, float, float, float, size_t);
+    float (*magnitude)(const float *, size_t);
+    void (*quantize)(const float *, float, int8_t *, size_t);
+} kn_float_kernels;
+
+typedef struct kn_packed_kernels {
+    void (*score)(const kn_packed_table *, const uint8_t *, float, size_t, size_t, float *);
+    size_t (*scan)(const kn_packed_table *, const uint8_t *, float, size_t, size_t, float, uint32_t *, float *);
+} kn_packed_kernels;
+
+extern const kn_float_kernels kn_float_plain;
+extern const kn_packed_kernels kn_packed_plain;
+#if defined(__x86_64__)
+extern const kn_float_kernels kn_float_avx2;
+extern const kn_float_kernels kn_float_avx512;
+extern const kn_packed_kernels kn_packed_avx2;
+extern const kn_packed_kernels kn_packed_avx512vnni;
+#endif
+
+#endif

@@ -1,0 +1,140 @@
+public import Checkpoints
+public import Events
+internal import Learning
+internal import SequenceModels
+internal import Serving
+internal import Tensors
+
+/// Rebuilds an engine from a stored state, a row at a time, so that a large state is never held twice.
+///
+/// Items come in the order of their rows, users in the order of their activity; `finish` comes last
+/// and hands the engine over.
+public struct EngineRestorer: ~Copyable {
+    private var engine: Engine
+    private var occurrences: [(count: UInt32, halvings: UInt32)] = []
+    private var activity: [UInt64] = []
+
+    /// - Throws: `EngineError.stateMismatch` where the stored model is of another kind or width.
+    public init(_ configuration: EngineConfiguration, stored: ModelDescription) throws(EngineError) {
+        guard stored.encoder == EngineConfiguration.encoderName else {
+            throw .stateMismatch(
+                "it holds a model of encoder \(stored.encoder), the configuration asks for \(EngineConfiguration.encoderName); set model.encoder to \(stored.encoder), or name another state.directory"
+            )
+        }
+        guard stored.dimensions == configuration.learner.dimensions else {
+            throw .stateMismatch(
+                "its vectors are \(stored.dimensions) wide, the configuration asks for \(configuration.learner.dimensions); set model.dimensions to \(stored.dimensions), or name another state.directory"
+            )
+        }
+        engine = try Engine(configuration)
+    }
+
+    public mutating func add(_ item: ItemRow) throws(EngineError) {
+        guard Int(item.index) == engine.catalog.count, engine.catalog.count < engine.catalog.capacity else {
+            throw .stateMismatch(
+                "item row \(item.index) is out of order or beyond model.max_items (\(engine.catalog.capacity))")
+        }
+        do throws(PayloadError) {
+            var reader = ByteReader(item.payload)
+            try engine.learner.restoreItem(ItemIndex(item.index), from: &reader)
+            let arrival = try reader.read(UInt32.self)
+            activity.append(try reader.read(UInt64.self))
+            occurrences.append((try reader.read(UInt32.self), try reader.read(UInt32.self)))
+            engine.catalog.append(item.id, movedIn: arrival)
+        } catch {
+            throw .stateMismatch("item \(item.id): \(error)")
+        }
+        try engine.refreshItem(ItemIndex(item.index))
+    }
+
+    public mutating func add(_ user: UserRow) throws(EngineError) {
+        do throws(PayloadError) {
+            var reader = ByteReader(user.payload)
+            let entries = try readEntries(&reader)
+            let purchased = try readEntries(&reader)
+            let row = engine.sessions.admit(user.id).row
+            engine.sessions[row].entries = entries.suffix(engine.sessions.lengthMax)
+            engine.sessions[row].purchased = purchased.suffix(engine.sessions.lengthMax)
+            engine.sessions[row].lastActive = user.lastActive
+        } catch {
+            throw .stateMismatch("user \(user.id): \(error)")
+        }
+    }
+
+    /// Restores what is not a row, and hands over the engine.
+    public consuming func finish(
+        blobs: [String: [UInt8]], offsets: [TopicPartition: Int64]
+    ) throws(EngineError) -> Engine {
+        do throws(PayloadError) {
+            try engine.restore(blobs: blobs, occurrences: occurrences)
+        } catch {
+            throw .stateMismatch("\(error)")
+        }
+        for row in activity.indices.sorted(by: { (activity[$0], $0) < (activity[$1], $1) }) {
+            engine.catalog.touch(ItemIndex(row), at: activity[row])
+        }
+        engine.watermarks = offsets
+        try engine.refreshEncoder()
+        engine.changes.removeAll()
+        return engine
+    }
+
+    private func readEntries(_ reader: inout ByteReader) throws(PayloadError) -> [Session.Entry] {
+        let count = Int(try reader.read(UInt32.self))
+        guard count * 8 <= reader.remaining else { throw .truncated }
+        var entries: [Session.Entry] = []
+        entries.reserveCapacity(count)
+        for _ in 0..<count {
+            let item = try reader.read(ItemIndex.self)
+            let sequence = try reader.read(UInt32.self)
+            guard (0..<engine.catalog.count).contains(Int(item)) else {
+                throw .inconsistent("a session names item row \(item), which does not exist")
+            }
+            entries.append(Session.Entry(item: item, sequence: sequence))
+        }
+        return entries
+    }
+}
+
+extension Engine {
+    fileprivate mutating func restore(
+        blobs: [String: [UInt8]], occurrences: [(count: UInt32, halvings: UInt32)]
+    ) throws(PayloadError) {
+        for name in GRUParameters.Name.allCases {
+            try learner.restoreTensor(
+                name, values: try Self.blob(BlobName.tensor(name), in: blobs),
+                firstMoment: try Self.blob(BlobName.firstMoment(name), in: blobs),
+                secondMoment: try Self.blob(BlobName.secondMoment(name), in: blobs))
+        }
+        var scalars = ByteReader(try Self.blob(BlobName.learner, in: blobs))
+        sequence = try scalars.read(UInt64.self)
+        learner.restore(
+            version: try scalars.read(UInt64.self), generatorState: try scalars.read(UInt64.self),
+            optimizerStep: Int(clamping: try scalars.read(UInt64.self)))
+        replayedWindows = try scalars.read(UInt64.self)
+
+        var recent = ByteReader(try Self.blob(BlobName.recent, in: blobs))
+        let nextSlot = Int(try recent.read(UInt32.self))
+        var items: [ItemIndex] = []
+        while !recent.isAtEnd {
+            let item = try recent.read(ItemIndex.self)
+            guard (0..<catalog.count).contains(Int(item)) else {
+                throw .inconsistent("a recent event names item row \(item), which does not exist")
+            }
+            items.append(item)
+        }
+        learner.restoreRecent(items, nextSlot: nextSlot)
+
+        var popularity = ByteReader(try Self.blob(BlobName.popularity, in: blobs))
+        let untilHalving = Int(clamping: try popularity.read(UInt64.self))
+        let halvings = try popularity.read(UInt32.self)
+        // A row stored before a halving has not been halved: do now what was done then.
+        let counts = occurrences.map { row in row.count >> min(31, halvings &- row.halvings) }
+        yardsticks.restorePopularity(counts: counts, eventsUntilHalving: untilHalving, halvings: halvings)
+    }
+
+    private static func blob(_ name: String, in blobs: [String: [UInt8]]) throws(PayloadError) -> [UInt8] {
+        guard let blob = blobs[name] else { throw .missing(blob: name) }
+        return blob
+    }
+}

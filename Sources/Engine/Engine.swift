@@ -1,0 +1,159 @@
+public import Events
+public import Learning
+internal import SequenceModels
+internal import Serving
+internal import Tensors
+
+/// The state machine of the product: events in, lists out, and a model that has learned from them.
+///
+/// One batch is two calls. `answer` stages the events and makes the lists, so that they can leave at
+/// once; `learn` then trains on what was staged and requantizes the rows that changed. A list is thus
+/// always made before its model has seen what comes next, and live quality is test-then-train.
+///
+/// The engine does no I/O, reads no clock and draws no chance of its own: the same inputs in the same
+/// order leave the same state.
+public struct Engine: ~Copyable {
+    var configuration: EngineConfiguration
+    var sessions: SessionTable
+    var catalog: ItemCatalog
+    var learner: Learner
+    var snapshot: Snapshot
+    var recommender: Recommender
+    var explanation: Explanation
+    var yardsticks = Yardsticks()
+    /// Test-then-train quality over the newest lists, by model.
+    public internal(set) var quality: [String: PrequentialQuality] = [:]
+    var changes = ChangeLog()
+    var staged = StagedWindows()
+
+    /// Events learned from so far.
+    var sequence: UInt64 = 0
+    /// For each partition, the next offset to learn from.
+    var watermarks: [TopicPartition: Int64] = [:]
+    /// Windows that were learned again.
+    var replayedWindows: UInt64 = 0
+
+    /// Items that are scored in live quality, and kept a user for it.
+    static let rankingMax = PrequentialQuality.rankMax
+
+    public init(_ configuration: EngineConfiguration) throws(EngineError) {
+        self.configuration = configuration
+        let dimensions = configuration.learner.dimensions
+        let excludedMax = 2 * configuration.sessionLengthMax
+        sessions = SessionTable(capacity: configuration.usersMax, lengthMax: configuration.sessionLengthMax)
+        catalog = ItemCatalog(capacity: configuration.learner.itemsMax)
+        learner = Learner(configuration.learner)
+        snapshot = Snapshot(capacity: configuration.learner.itemsMax, dimensions: dimensions)
+        recommender = Recommender(dimensions: dimensions, candidatesMax: ListRules.countMax + excludedMax)
+        explanation = Explanation(sessionItemsMax: Self.explainingItemsMax, dimensions: dimensions)
+        for model in [Self.modelName] + YardstickName.all {
+            quality[model] = PrequentialQuality(window: configuration.qualityWindow)
+        }
+        try refreshEncoder()
+    }
+
+    /// Stages a batch and makes its lists, one answer an input, in order.
+    ///
+    /// An input below its partition's watermark was learned before a crash: it changes nothing, and
+    /// is answered from the newest state where its answer may not have gone out.
+    public mutating func answer(_ inputs: [EngineInput], now: Timestamp) throws(EngineError) -> [EngineAnswer] {
+        var answers: [EngineAnswer] = []
+        answers.reserveCapacity(inputs.count)
+        for input in inputs {
+            let isNew = input.source.offset >= watermarks[input.source.topicPartition, default: 0]
+            if isNew { watermarks[input.source.topicPartition] = input.source.offset + 1 }
+            switch input.content {
+            case .event(let event):
+                if isNew { try stage(event) }
+                guard input.wantsAnswer, let row = sessions.row(of: event.user) else {
+                    answers.append(.none(source: input.source))
+                    continue
+                }
+                answers.append(
+                    .list(try list(forRow: row, asOf: event.timestamp, now: now, source: input.source)))
+            case .forget(let user):
+                if isNew { forget(user) }
+                answers.append(input.wantsAnswer ? .tombstone(user, source: input.source) : .none(source: input.source))
+            }
+        }
+        return answers
+    }
+
+    /// Passes over a record that cannot be used, so that a restart does not read it again.
+    public mutating func skip(_ source: RecordSource) {
+        let next = watermarks[source.topicPartition, default: 0]
+        watermarks[source.topicPartition] = max(next, source.offset + 1)
+    }
+
+    /// Erases a user's session and history.
+    ///
+    /// - Returns: whether the user was known.
+    @discardableResult
+    public mutating func forget(_ user: UserID) -> Bool {
+        guard sessions.remove(user) else { return false }
+        changes.removeUser(user)
+        return true
+    }
+
+    /// What may change while running.
+    public mutating func update(rules: ListRules) {
+        configuration.rules = rules
+    }
+
+    /// The next offset to learn from, for each partition that was ever read.
+    public var nextOffsets: [TopicPartition: Int64] { watermarks }
+}
+
+extension Engine {
+    /// Takes one event into its session, the catalogue and the yardsticks, and keeps the window that
+    /// ends in it for `learn`.
+    private mutating func stage(_ event: Event) throws(EngineError) {
+        let (row, left) = sessions.admit(event.user)
+        if let left { changes.removeUser(left) }
+
+        let before = window(ofRow: row)
+        scoreEarlierList(row: row, window: before, target: catalog.row(of: event.item))
+
+        let item = try admit(event.item)
+        yardsticks.observe(item, after: before)
+        learner.observe(item)
+
+        sequence += 1
+        let entry = Session.Entry(item: item, sequence: UInt32(truncatingIfNeeded: sequence))
+        sessions[row].append(entry, lengthMax: sessions.lengthMax)
+        if configuration.purchaseTypes.contains(event.type) {
+            sessions[row].appendPurchase(entry, lengthMax: sessions.lengthMax)
+        }
+        sessions[row].lastActive = sequence
+        changes.touchUser(row: row)
+        changes.touchItem(item)
+
+        let weight = configuration.eventWeights[event.type] ?? 1
+        if weight > 0, !before.isEmpty { staged.append(window(ofRow: row), weight: weight) }
+    }
+
+    /// Finds the item's row; a new item gets one and can be served at once.
+    private mutating func admit(_ id: ItemID) throws(EngineError) -> ItemIndex {
+        switch catalog.admit(id, at: sequence + 1) {
+        case .known(let item):
+            return item
+        case .added(let item):
+            learner.addItem(item)
+            try refreshItem(item)
+            return item
+        case .replaced(let item):
+            yardsticks.remove(item)
+            learner.addItem(item)
+            try refreshItem(item)
+            return item
+        }
+    }
+
+    /// The newest items of a session that still stand for what they were, oldest first.
+    func window(ofRow row: Int) -> [ItemIndex] {
+        let limit = configuration.learner.window + 1
+        return sessions[row].entries.suffix(limit).compactMap { entry in
+            catalog.holds(entry.item, since: entry.sequence) ? entry.item : nil
+        }
+    }
+}

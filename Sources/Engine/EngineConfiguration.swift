@@ -1,0 +1,37 @@
+public import Events
+public import Learning
+
+/// What the engine must know before its first event. Times and chance are handed in with the events.
+public struct EngineConfiguration: Sendable, Equatable {
+    public var learner = LearnerConfiguration()
+    /// Newest events kept a user.
+    public var sessionLengthMax = 50
+    public var usersMax = 1_000_000
+    public var rules = ListRules()
+    /// Event types that mark an item as purchased.
+    public var purchaseTypes: Set<String> = ["purchase"]
+    /// How much an event of a type counts in the loss; 1 where it is not named, 0 for context only.
+    public var eventWeights: [String: Float] = [:]
+    /// Lists that live quality looks back on.
+    public var qualityWindow = 10_000
+
+    public init() {}
+
+    public static let encoderName = "gru"
+}
+
+/// What a published list contains; may change while running.
+public struct ListRules: Sendable, Equatable {
+    public var count = 20
+    public var exclusions: Set<Exclusion> = [.current, .purchased]
+
+    public init() {}
+
+    public init(count: Int, exclusions: Set<Exclusion>) {
+        self.count = count
+        self.exclusions = exclusions
+    }
+
+    /// The longest list that may be asked for.
+    public static let countMax = 1000
+}

@@ -1,0 +1,18 @@
+/// What stops the engine.
+public enum EngineError: Error, Equatable, Sendable {
+    /// Training produced a number that is not finite. The state on disk is older, and good.
+    case diverged(String)
+    /// A restored state does not fit this configuration, or does not fit together.
+    case stateMismatch(String)
+}
+
+extension EngineError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .diverged(let what):
+            "the model has diverged (\(what)); restart to go on from the last checkpoint, with smaller learning rates if it happens again"
+        case .stateMismatch(let what):
+            "the stored state cannot be used: \(what)"
+        }
+    }
+}

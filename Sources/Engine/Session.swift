@@ -1,0 +1,35 @@
+internal import Events
+internal import SequenceModels
+
+/// What is kept of one user: the newest events, what was purchased, and the list that the next event
+/// will score.
+struct Session {
+    /// One remembered event.
+    struct Entry: Equatable {
+        var item: ItemIndex
+        /// The engine's event count at that moment, modulo 2^32: tells whether the row still holds the
+        /// same item.
+        var sequence: UInt32
+    }
+
+    var user: UserID
+    /// Oldest first, at most the configured length.
+    var entries: [Entry] = []
+    /// Items of purchase events, oldest first, distinct, at most the configured length.
+    var purchased: [Entry] = []
+    /// The items of the model's newest ranking for this user, before any rule took some out.
+    var ranking: [ItemIndex] = []
+    /// Activity order among users: the event count of the newest event.
+    var lastActive: UInt64 = 0
+
+    mutating func append(_ entry: Entry, lengthMax: Int) {
+        if entries.count >= lengthMax { entries.removeFirst(entries.count - lengthMax + 1) }
+        entries.append(entry)
+    }
+
+    mutating func appendPurchase(_ entry: Entry, lengthMax: Int) {
+        purchased.removeAll { $0.item == entry.item }
+        if purchased.count >= lengthMax { purchased.removeFirst(purchased.count - lengthMax + 1) }
+        purchased.append(entry)
+    }
+}

@@ -1,0 +1,104 @@
+public import SequenceModels
+internal import Tensors
+
+// V = item count, D = hidden width
+
+/// Learns one model from windows of sessions, a micro-batch at a time: the windows that end in new
+/// events, and older ones beside them so that what was learned is not lost (replay).
+///
+/// A step is deterministic: the same windows in the same order from the same state give the same
+/// parameters, bit for bit, on one instruction set.
+public struct Learner: ~Copyable {
+    public internal(set) var table: EmbeddingTable
+    public internal(set) var parameters: GRUParameters
+    public internal(set) var optimizer: Adam
+    public internal(set) var sampler: NegativeSampler
+    public internal(set) var generator: SeededGenerator
+    /// Steps taken: the version of the model.
+    public internal(set) var version: UInt64 = 0
+    public var configuration: LearnerConfiguration
+
+    private var batch: SequenceBatch
+    private var activations: GRUActivations
+    private var loss: SampledSoftmax
+    private var negatives: NegativeSample
+    private var gradients: GRUParameters
+    private var rows: RowGradients
+
+    /// The most windows in one step.
+    public static let windowsMax = 64
+
+    public init(_ configuration: LearnerConfiguration) {
+        self.configuration = configuration
+        let dimensions = configuration.dimensions
+        let positionsMax = Self.windowsMax * configuration.window
+        generator = SeededGenerator(seed: configuration.seed)
+        table = EmbeddingTable(capacity: configuration.itemsMax, dimensions: dimensions)
+        parameters = GRUParameters(dimensions: dimensions, using: &generator)
+        optimizer = Adam(dimensions: dimensions)
+        sampler = NegativeSampler(
+            capacity: configuration.recentEvents, uniformShare: configuration.uniformShare)
+        batch = SequenceBatch(positionsMax: positionsMax)
+        activations = GRUActivations(positionsMax: positionsMax, dimensions: dimensions)
+        loss = SampledSoftmax(
+            positionsMax: positionsMax, negativesMax: configuration.negatives, dimensions: dimensions)
+        negatives = NegativeSample(count: configuration.negatives)
+        gradients = GRUParameters(dimensions: dimensions)
+        rows = RowGradients(slotsMax: 2 * positionsMax + configuration.negatives, dimensions: dimensions)
+    }
+
+    /// Takes a row into use for an item that came for the first time.
+    public mutating func addItem(_ item: ItemIndex) {
+        table.initializeRow(item, limit: configuration.initialLimit, bias: 0, using: &generator)
+    }
+
+    /// Adds a window to the coming step: the newest items of a session, the last of them its target.
+    ///
+    /// - Returns: false where the step is full, or the window too short to learn from.
+    @discardableResult
+    public mutating func stage(_ sequence: Span<ItemIndex>, weight: Float) -> Bool {
+        guard batch.windows.count < Self.windowsMax else { return false }
+        let length = min(sequence.count, configuration.window + 1)
+        let newest = sequence.extracting(last: length)
+        return batch.append(newest) { _ in weight }
+    }
+
+    /// Remembers the item of a new event for later negatives.
+    public mutating func observe(_ item: ItemIndex) {
+        sampler.observe(item)
+    }
+
+    /// A number from the learner's own source of chance, for choosing what to replay.
+    public mutating func random(below bound: Int) -> Int {
+        generator.next(below: bound)
+    }
+
+    /// Takes one step on what was staged.
+    ///
+    /// - Returns: the mean cross-entropy of a position in nats; nil where nothing was staged.
+    @discardableResult
+    public mutating func step() -> Float? {
+        rows.removeAll()
+        guard batch.positionCount > 0 else { return nil }
+        sampler.draw(
+            into: &negatives, itemCount: table.count, correction: configuration.logQCorrection, using: &generator)
+        gradients.clear()
+        GRU.forward(parameters, table, batch, into: &activations)
+        let total = loss.lossAndGradient(
+            hidden: activations.hidden, batch, negatives, table, rows: &rows)
+        GRU.backward(
+            parameters, batch, hiddenGradient: loss.hiddenGradient, &activations, gradients: &gradients,
+            rows: &rows)
+        table.applyAdagrad(rows, rate: configuration.rate, epsilon: 1e-6)
+        optimizer.update(&parameters, gradients: gradients, rate: configuration.denseRate)
+        version += 1
+        let mean = total / Float(batch.positionCount)
+        batch.removeAll()
+        return mean
+    }
+
+    /// The rows that the last step changed, each once.
+    public var touchedCount: Int { rows.count }
+
+    public func touchedItem(at place: Int) -> ItemIndex { rows.item(at: place) }
+}

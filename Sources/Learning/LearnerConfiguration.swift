@@ -1,0 +1,30 @@
+/// How the learner learns: what must be fixed before the first event.
+public struct LearnerConfiguration: Sendable, Equatable {
+    /// Width of item and hidden vectors, D.
+    public var dimensions = 64
+    /// The most item rows that will ever be in use.
+    public var itemsMax = 1_000_000
+    /// Events of a session that are read, and back-propagated through.
+    public var window = 20
+    /// Negatives a step, shared by all its positions.
+    public var negatives = 256
+    /// The share of negatives drawn uniformly; the rest come from recent events.
+    public var uniformShare: Float = 0.5
+    /// Recent events that negatives are drawn from.
+    public var recentEvents = 16_384
+    /// 1 subtracts the logarithm of how often a negative is drawn from its score, 0 does not.
+    public var logQCorrection: Float = 1
+    /// Replayed windows for each new event.
+    public var replayRatio = 4
+    /// Row-wise Adagrad's rate for item vectors and biases.
+    public var rate: Float = 0.05
+    /// Adam's rate for the encoder.
+    public var denseRate: Float = 0.001
+    /// New item vectors are uniform in ±initialLimit.
+    public var initialLimit: Float = 0.1
+    /// Largest norm of the encoder's gradient.
+    public var gradientNormMax: Float = 5
+    public var seed: UInt64 = 1
+
+    public init() {}
+}

@@ -1,0 +1,78 @@
+internal import Foundation
+public import SequenceModels
+
+/// Draws negatives: a part uniformly from all items, the rest from the items of recent events, so
+/// that what is popular now is pushed down in proportion and what is rare is still seen.
+public struct NegativeSampler: Sendable {
+    /// The items of the newest events, oldest overwritten first.
+    public private(set) var recent: [ItemIndex] = []
+    public private(set) var nextSlot = 0
+    /// How often each item stands in `recent`.
+    private var recentCounts: [UInt32] = []
+
+    /// Events remembered.
+    public let capacity: Int
+    /// The share drawn uniformly, in 0...1.
+    public let uniformShare: Float
+
+    public init(capacity: Int, uniformShare: Float) {
+        self.capacity = capacity
+        self.uniformShare = uniformShare
+        recent.reserveCapacity(capacity)
+    }
+
+    /// Goes on from what a checkpoint kept.
+    public mutating func restore(recent: [ItemIndex], nextSlot: Int) {
+        self.recent = Array(recent.prefix(capacity))
+        self.nextSlot = self.recent.count < capacity ? 0 : nextSlot % capacity
+        recentCounts.removeAll(keepingCapacity: true)
+        for item in self.recent { count(item, by: 1) }
+    }
+
+    /// Remembers the item of an event.
+    public mutating func observe(_ item: ItemIndex) {
+        count(item, by: 1)
+        if recent.count < capacity {
+            recent.append(item)
+            return
+        }
+        count(recent[nextSlot], by: -1)
+        recent[nextSlot] = item
+        nextSlot = (nextSlot + 1) % capacity
+    }
+
+    /// Fills `sample` from the items 0..<itemCount.
+    public func draw(
+        into sample: inout NegativeSample, itemCount: Int, correction: Float, using generator: inout SeededGenerator
+    ) {
+        precondition(itemCount > 0, "there is an item to draw")
+        let uniform = recent.isEmpty ? 1 : uniformShare
+        for slot in sample.items.indices {
+            let item: ItemIndex
+            if generator.nextUnit() < uniform {
+                item = ItemIndex(generator.next(below: itemCount))
+            } else {
+                item = recent[generator.next(below: recent.count)]
+            }
+            sample.items[slot] = item
+            sample.logExpectedCounts[slot] =
+                correction == 0 ? 0 : correction * logExpectedCount(item, uniform, itemCount)
+        }
+    }
+
+    /// log of the probability of `item` in one draw, relative to a uniform draw: 0 for an item that
+    /// is drawn as often as any.
+    private func logExpectedCount(_ item: ItemIndex, _ uniform: Float, _ itemCount: Int) -> Float {
+        let index = Int(item)
+        let occurrences = index < recentCounts.count ? Float(recentCounts[index]) : 0
+        let share = recent.isEmpty ? 0 : occurrences / Float(recent.count)
+        let relative = uniform + (1 - uniform) * share * Float(itemCount)
+        return Float(log(Double(max(relative, .leastNormalMagnitude))))
+    }
+
+    private mutating func count(_ item: ItemIndex, by change: Int) {
+        let index = Int(item)
+        while recentCounts.count <= index { recentCounts.append(0) }
+        recentCounts[index] = UInt32(Int(recentCounts[index]) + change)
+    }
+}

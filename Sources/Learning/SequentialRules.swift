@@ -1,0 +1,61 @@
+public import SequenceModels
+
+/// Which items follow which: "after a came b", weighted 1/distance over the newest steps of a
+/// session (Ludewig and Jannach 2018, "SR"). With one step it is the first-order Markov chain.
+///
+/// A yardstick that is cheap, incremental and strong. Memory is bounded: an item keeps at most
+/// `successorsMax` successors, and a new one takes the place and the weight of the weakest
+/// (Space-Saving; Metwally, Agrawal and El Abbadi 2005).
+public struct SequentialRules: Sendable {
+    public struct Successor: Equatable, Sendable {
+        public var item: ItemIndex
+        public var weight: Float
+    }
+
+    private var successors: [[Successor]] = []
+
+    public let stepsMax: Int
+    public let successorsMax: Int
+
+    /// - Parameter stepsMax: how many steps back a rule reaches; 1 is a Markov chain.
+    public init(stepsMax: Int, successorsMax: Int) {
+        self.stepsMax = stepsMax
+        self.successorsMax = successorsMax
+    }
+
+    /// `target` came after `window`, oldest item first.
+    public mutating func observe(_ target: ItemIndex, after window: [ItemIndex]) {
+        for distance in 1...stepsMax where distance <= window.count {
+            strengthen(window[window.count - distance], target, by: 1 / Float(distance))
+        }
+    }
+
+    /// The strongest successors of `last`, strongest first, at most `count`, none of `excluded`.
+    /// Equal weights: the lower index is ahead.
+    public func top(_ count: Int, after last: ItemIndex, excluding excluded: [ItemIndex]) -> [ItemIndex] {
+        guard Int(last) < successors.count else { return [] }
+        let candidates = successors[Int(last)].filter { !excluded.contains($0.item) }
+        let ordered = candidates.sorted { left, right in
+            left.weight != right.weight ? left.weight > right.weight : left.item < right.item
+        }
+        return ordered.prefix(count).map(\.item)
+    }
+
+    /// Forgets the rules of an item whose row goes to another.
+    public mutating func remove(_ item: ItemIndex) {
+        if Int(item) < successors.count { successors[Int(item)] = [] }
+    }
+
+    private mutating func strengthen(_ item: ItemIndex, _ target: ItemIndex, by weight: Float) {
+        let row = Int(item)
+        while successors.count <= row { successors.append([]) }
+        if let place = successors[row].firstIndex(where: { $0.item == target }) {
+            successors[row][place].weight += weight
+        } else if successors[row].count < successorsMax {
+            successors[row].append(Successor(item: target, weight: weight))
+        } else if let place = successors[row].indices.min(by: { successors[row][$0].weight < successors[row][$1].weight }) {
+            successors[row][place].item = target
+            successors[row][place].weight += weight
+        }
+    }
+}

@@ -1,0 +1,66 @@
+public import Tensors
+
+// V = item count, D = hidden width
+
+/// The item parameters: one vector and one bias an item, used both where an item is read and where
+/// it is scored (tied embeddings), with the row-wise Adagrad state beside them.
+///
+/// Capacity is reserved at the bound and committed by the operating system as rows come into use, so
+/// a growing catalogue never copies the table.
+public struct EmbeddingTable: ~Copyable {
+    /// [capacity x D]
+    public var vectors: Matrix
+    /// [1 x capacity]
+    public var biases: Matrix
+    /// Sum over the steps of each row's mean squared gradient, [1 x capacity].
+    public var vectorAccumulators: Matrix
+    /// Sum over the steps of each bias's squared gradient, [1 x capacity].
+    public var biasAccumulators: Matrix
+    /// Rows in use, V.
+    public private(set) var count = 0
+
+    public var capacity: Int { vectors.rows }
+    public var dimensions: Int { vectors.columns }
+
+    public init(capacity: Int, dimensions: Int) {
+        vectors = Matrix(rows: capacity, columns: dimensions)
+        biases = Matrix(rows: 1, columns: capacity)
+        vectorAccumulators = Matrix(rows: 1, columns: capacity)
+        biasAccumulators = Matrix(rows: 1, columns: capacity)
+    }
+
+    /// Takes row `index` into use, or anew after its item has left, with small random values.
+    ///
+    /// - Parameter limit: values are drawn uniformly from [-limit, limit).
+    public mutating func initializeRow(
+        _ index: ItemIndex, limit: Float, bias: Float, using generator: inout SeededGenerator
+    ) {
+        precondition(index >= 0 && Int(index) <= count && Int(index) < capacity, "rows come into use in order")
+        let row = Int(index)
+        for column in 0..<dimensions { vectors[row, column] = generator.nextSymmetric(limit) }
+        biases[0, row] = bias
+        vectorAccumulators[0, row] = 0
+        biasAccumulators[0, row] = 0
+        count = max(count, row + 1)
+    }
+
+    /// Applies one row-wise Adagrad step (Duchi, Hazan and Singer 2011; one accumulator a row as in
+    /// DLRM) to every row that `gradients` touched.
+    public mutating func applyAdagrad(_ gradients: borrowing RowGradients, rate: Float, epsilon: Float) {
+        for slot in 0..<gradients.count {
+            let row = Int(gradients.item(at: slot))
+            var accumulator = vectorAccumulators[0, row]
+            gradients.withVector(at: slot) { gradient in
+                vectors.withMutableRow(row) { vector in
+                    adagradUpdate(
+                        row: &vector, accumulator: &accumulator, gradient: gradient, rate: rate, epsilon: epsilon)
+                }
+            }
+            vectorAccumulators[0, row] = accumulator
+
+            let biasGradient = gradients.bias(at: slot)
+            biasAccumulators[0, row] += biasGradient * biasGradient
+            biases[0, row] -= rate * biasGradient / (biasAccumulators[0, row].squareRoot() + epsilon)
+        }
+    }
+}

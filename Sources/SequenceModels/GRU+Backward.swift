@@ -1,0 +1,82 @@
+public import Tensors
+
+// P = positions of a batch, D = hidden width
+
+extension GRU {
+    /// Back-propagates through every window of the batch that `forward` saw last.
+    ///
+    /// - Parameters:
+    ///   - hiddenGradient: dL/dh for each position as the loss sees it, [P x D].
+    ///   - gradients: dense gradient; added to.
+    ///   - rows: gradient of the embedding rows that were read; added to.
+    public static func backward(
+        _ parameters: borrowing GRUParameters, _ batch: SequenceBatch, hiddenGradient: borrowing Matrix,
+        _ activations: inout GRUActivations, gradients: inout GRUParameters, rows: inout RowGradients
+    ) {
+        let positions = batch.positionCount
+        for window in batch.windows {
+            activations.leaving.fill(0, rows: 0..<1)
+            for position in window.reversed() {
+                backwardStep(parameters, position, hiddenGradient: hiddenGradient, &activations)
+            }
+        }
+        multiplyTN(
+            activations.inputGatesGradient, columns: parameters.inputWeights.rows, activations.inputs,
+            rows: positions, into: &gradients.inputWeights, accumulating: true)
+        multiplyTN(
+            activations.hiddenGatesGradient, columns: parameters.hiddenWeights.rows, activations.previous,
+            rows: positions, into: &gradients.hiddenWeights, accumulating: true)
+        for position in 0..<positions {
+            gradients.inputBias.addRow(0, from: activations.inputGatesGradient, row: position, scale: 1)
+            gradients.hiddenBias.addRow(0, from: activations.hiddenGatesGradient, row: position, scale: 1)
+        }
+        multiplyNN(
+            activations.inputGatesGradient, rows: positions, parameters.inputWeights,
+            rows: parameters.inputWeights.rows, into: &activations.inputsGradient, accumulating: false)
+        for position in 0..<positions {
+            rows.add(batch.inputs[position], from: activations.inputsGradient, row: position, scale: 1)
+        }
+    }
+
+    private static func backwardStep(
+        _ parameters: borrowing GRUParameters, _ position: Int, hiddenGradient: borrowing Matrix,
+        _ activations: inout GRUActivations
+    ) {
+        activations.arriving.copyRow(0, from: activations.leaving, row: 0)
+        activations.arriving.addRow(0, from: hiddenGradient, row: position, scale: 1)
+        gateGradients(
+            position, gates: activations.gates, hiddenGates: activations.hiddenGates,
+            previous: activations.previous, arriving: activations.arriving, leaving: &activations.leaving,
+            inputGatesGradient: &activations.inputGatesGradient,
+            hiddenGatesGradient: &activations.hiddenGatesGradient)
+        activations.hiddenGatesGradient.withRow(position) { gradient in
+            activations.leaving.withMutableRow(0) { leaving in
+                parameters.hiddenWeights.multiplyTransposed(gradient, addingTo: &leaving)
+            }
+        }
+    }
+
+    private static func gateGradients(
+        _ position: Int, gates: borrowing Matrix, hiddenGates: borrowing Matrix, previous: borrowing Matrix,
+        arriving: borrowing Matrix, leaving: inout Matrix, inputGatesGradient: inout Matrix, hiddenGatesGradient: inout Matrix
+    ) {
+        gates.withRow(position) { gates in
+            hiddenGates.withRow(position) { hiddenGates in
+                previous.withRow(position) { previous in
+                    inputGatesGradient.withMutableRow(position) { inputGatesGradient in
+                        hiddenGatesGradient.withMutableRow(position) { hiddenGatesGradient in
+                            arriving.withRow(0) { arriving in
+                                leaving.withMutableRow(0) { leaving in
+                                    gruGatesBackward(
+                                        gates: gates, hiddenGates: hiddenGates, previous: previous,
+                                        gradient: arriving, inputGatesGradient: &inputGatesGradient,
+                                        hiddenGatesGradient: &hiddenGatesGradient, previousGradient: &leaving)
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+public import Tensors
+
+// P = positions of a batch, N = negatives, D = hidden width
+
+/// Cross-entropy of the next item against negatives that all positions of a step share (Hidasi and
+/// Karatzoglou 2018): one matrix product scores every position against every negative.
+///
+/// The score of item j after hidden state h is h·E_j + b_j. Where negatives are drawn unevenly, the
+/// logarithm of their expected count is subtracted from their scores, never from the target's
+/// (Bengio and Senécal 2008; "logQ correction").
+public struct SampledSoftmax: ~Copyable {
+    /// Rows of the negatives, [N x D].
+    private var negativeVectors: Matrix
+    /// Logits, then their gradient; the target's is the last column, [P x (N + 1)].
+    private var logits: Matrix
+    /// dL/dh, [P x D].
+    public private(set) var hiddenGradient: Matrix
+    /// dL/dE of the negatives, [N x D].
+    private var negativeGradient: Matrix
+
+    public let positionsMax: Int
+    public let negativesMax: Int
+
+    public init(positionsMax: Int, negativesMax: Int, dimensions: Int) {
+        self.positionsMax = positionsMax
+        self.negativesMax = negativesMax
+        negativeVectors = Matrix(rows: negativesMax, columns: dimensions)
+        logits = Matrix(rows: positionsMax, columns: negativesMax + 1)
+        hiddenGradient = Matrix(rows: positionsMax, columns: dimensions)
+        negativeGradient = Matrix(rows: negativesMax, columns: dimensions)
+    }
+
+    /// The loss of a batch, and its gradient: with respect to the hidden states in
+    /// ``hiddenGradient``, with respect to the item rows added to `rows`.
+    ///
+    /// - Returns: the weighted sum of the positions' cross-entropies, in nats. The gradient is of this sum.
+    public mutating func lossAndGradient(
+        hidden: borrowing Matrix, _ batch: SequenceBatch, _ negatives: NegativeSample,
+        _ table: borrowing EmbeddingTable, rows: inout RowGradients
+    ) -> Float {
+        precondition(
+            batch.positionCount <= positionsMax && negatives.items.count == negativesMax,
+            "the batch and its negatives fit the workspace")
+        score(hidden: hidden, batch, negatives, table)
+        var loss: Float = 0
+        for position in 0..<batch.positionCount {
+            loss += differentiateRow(position, weight: batch.weights[position])
+        }
+        propagate(hidden: hidden, batch, negatives, table, rows: &rows)
+        return loss
+    }
+
+    private mutating func score(
+        hidden: borrowing Matrix, _ batch: SequenceBatch, _ negatives: NegativeSample,
+        _ table: borrowing EmbeddingTable
+    ) {
+        for (row, item) in negatives.items.enumerated() {
+            negativeVectors.copyRow(row, from: table.vectors, row: Int(item))
+        }
+        multiplyNT(
+            hidden, rows: batch.positionCount, negativeVectors, rows: negativesMax, into: &logits,
+            accumulating: false)
+        for position in 0..<batch.positionCount {
+            let target = batch.targets[position]
+            let targetScore =
+                hidden.withRow(position) { hidden in
+                    table.vectors.withRow(Int(target)) { dot(hidden, $0) }
+                } + table.biases[0, Int(target)]
+            logits.withMutableRow(position) { row in
+                for (column, item) in negatives.items.enumerated() {
+                    // A negative that is the target would push against it.
+                    row[column] =
+                        item == target
+                        ? -.infinity
+                        : row[column] + table.biases[0, Int(item)] - negatives.logExpectedCounts[column]
+                }
+                row[negativesMax] = targetScore
+            }
+        }
+    }
+
+    /// Turns a row of logits into the gradient of its cross-entropy.
+    private mutating func differentiateRow(_ position: Int, weight: Float) -> Float {
+        let last = negativesMax
+        return logits.withMutableRow(position) { row in
+            let targetScore = row[last]
+            let loss = softmax(&row) - targetScore
+            row[last] -= 1
+            for column in 0...last { row[column] *= weight }
+            return loss * weight
+        }
+    }
+
+    private mutating func propagate(
+        hidden: borrowing Matrix, _ batch: SequenceBatch, _ negatives: NegativeSample,
+        _ table: borrowing EmbeddingTable, rows: inout RowGradients
+    ) {
+        let positions = batch.positionCount
+        multiplyNN(
+            logits, rows: positions, negativeVectors, rows: negativesMax, into: &hiddenGradient,
+            accumulating: false)
+        multiplyTN(
+            logits, columns: negativesMax, hidden, rows: positions, into: &negativeGradient, accumulating: false)
+        for position in 0..<positions {
+            let target = batch.targets[position]
+            let gradient = logits[position, negativesMax]
+            hiddenGradient.addRow(position, from: table.vectors, row: Int(target), scale: gradient)
+            rows.add(target, from: hidden, row: position, scale: gradient)
+            rows.addBias(target, gradient)
+        }
+        for (row, item) in negatives.items.enumerated() {
+            rows.add(item, from: negativeGradient, row: row, scale: 1)
+            var biasGradient: Float = 0
+            for position in 0..<positions { biasGradient += logits[position, row] }
+            rows.addBias(item, biasGradient)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+internal import CKernels
+
+/// A [rows x columns] matrix of floats, zero at first.
+///
+/// Row-major; each row starts on 64 bytes and is padded with zeros to a multiple of 16 floats, which
+/// the kernels rely on. Memory is committed as rows are first touched.
+@safe public struct Matrix: ~Copyable {
+    public let rows: Int
+    public let columns: Int
+    /// Floats from one row to the next.
+    let stride: Int
+    private let memory: ReservedMemory<Float>
+
+    /// Floats in the unit that rows are padded to.
+    static let paddingUnit = 16
+
+    public init(rows: Int, columns: Int) {
+        precondition(rows > 0 && columns > 0, "a matrix has a row and a column")
+        self.rows = rows
+        self.columns = columns
+        stride = (columns + Self.paddingUnit - 1) / Self.paddingUnit * Self.paddingUnit
+        memory = ReservedMemory(count: rows * stride)
+    }
+
+    /// Where `row` starts. Stays within this module.
+    func pointer(_ row: Int) -> UnsafeMutablePointer<Float> {
+        precondition(row >= 0 && row < rows, "the row is in the matrix")
+        return unsafe memory.start + row * stride
+    }
+
+    /// Reads one row of `columns` floats.
+    public func withRow<Result>(_ row: Int, _ body: (Span<Float>) -> Result) -> Result {
+        unsafe body(Span(_unsafeStart: pointer(row), count: columns))
+    }
+
+    /// Changes one row of `columns` floats.
+    public mutating func withMutableRow<Result>(_ row: Int, _ body: (inout MutableSpan<Float>) -> Result) -> Result {
+        var span = unsafe MutableSpan(_unsafeStart: pointer(row), count: columns)
+        return body(&span)
+    }
+
+    public subscript(row: Int, column: Int) -> Float {
+        get {
+            precondition(column >= 0 && column < columns, "the column is in the matrix")
+            return unsafe pointer(row)[column]
+        }
+        set {
+            precondition(column >= 0 && column < columns, "the column is in the matrix")
+            unsafe pointer(row)[column] = newValue
+        }
+    }
+
+    /// Sets every value of `rows`; the padding stays zero.
+    public mutating func fill(_ value: Float, rows: Range<Int>) {
+        for row in rows { unsafe pointer(row).update(repeating: value, count: columns) }
+    }
+
+    public mutating func copyRow(_ row: Int, from source: borrowing Matrix, row sourceRow: Int) {
+        precondition(columns == source.columns, "rows of one width")
+        unsafe pointer(row).update(from: source.pointer(sourceRow), count: columns)
+    }
+
+    /// row += scale · source[sourceRow]
+    public mutating func addRow(_ row: Int, from source: borrowing Matrix, row sourceRow: Int, scale: Float) {
+        precondition(columns == source.columns, "rows of one width")
+        unsafe kn_axpy_f32(scale, source.pointer(sourceRow), pointer(row), columns)
+    }
+
+    /// y = A x, or y += A x.
+    ///
+    /// - Parameters:
+    ///   - x: [columns]
+    ///   - y: [rows]
+    public func multiply(_ x: Span<Float>, into y: inout MutableSpan<Float>, accumulating: Bool) {
+        precondition(x.count == columns && y.count == rows, "A [rows x columns], x [columns], y [rows]")
+        if !accumulating { for index in 0..<y.count { y[index] = 0 } }
+        let (matrix, stride, rows, columns) = unsafe (pointer(0), stride, rows, columns)
+        unsafe x.withUnsafeBufferPointer { x in
+            unsafe y.withUnsafeMutableBufferPointer { y in
+                guard let x = x.baseAddress, let y = y.baseAddress else { return }
+                unsafe kn_gemv_f32(matrix, stride, x, y, rows, columns)
+            }
+        }
+    }
+
+    /// y += Aᵀ x, with x [rows] and y [columns].
+    public func multiplyTransposed(_ x: Span<Float>, addingTo y: inout MutableSpan<Float>) {
+        precondition(x.count == rows && y.count == columns, "A [rows x columns], x [rows], y [columns]")
+        let (matrix, stride, rows, columns) = unsafe (pointer(0), stride, rows, columns)
+        unsafe x.withUnsafeBufferPointer { x in
+            unsafe y.withUnsafeMutableBufferPointer { y in
+                guard let x = x.baseAddress, let y = y.baseAddress else { return }
+                unsafe kn_gemv_transposed_f32(matrix, stride, x, y, rows, columns)
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+internal import CKernels
+internal import Glibc
+
+/// One step of row-wise Adagrad: accumulator += mean(g²); w -= rate · g / (√accumulator + epsilon).
+public func adagradUpdate(
+    row: inout MutableSpan<Float>, accumulator: inout Float, gradient: Span<Float>, rate: Float, epsilon: Float
+) {
+    precondition(row.count == gradient.count, "a gradient for every value")
+    let before = accumulator
+    accumulator = unsafe row.withUnsafeMutableBufferPointer { row in
+        unsafe gradient.withUnsafeBufferPointer { gradient in
+            guard let values = row.baseAddress, let slope = gradient.baseAddress else { return before }
+            return unsafe kn_adagrad_row_f32(values, before, slope, rate, epsilon, row.count)
+        }
+    }
+}
+
+/// The constants of Adam (Kingma and Ba 2015, algorithm 1).
+public struct AdamConstants: Sendable {
+    public var beta1: Float
+    public var beta2: Float
+    public var epsilon: Float
+
+    public init(beta1: Float, beta2: Float, epsilon: Float) {
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+    }
+}
+
+/// One step of Adam on one tensor and its two moments; `step` counts from 1.
+public func adamUpdate(
+    parameters: inout Matrix, first: inout Matrix, second: inout Matrix, gradient: borrowing Matrix, rate: Float,
+    constants: AdamConstants, step: Int
+) {
+    precondition(step >= 1, "steps count from one")
+    precondition(
+        parameters.columns == gradient.columns && parameters.rows == gradient.rows
+            && first.columns == gradient.columns && second.columns == gradient.columns, "tensors of one shape")
+    let firstCorrection = 1 - powf(constants.beta1, Float(step))
+    let secondCorrection = 1 - powf(constants.beta2, Float(step))
+    for row in 0..<parameters.rows {
+        unsafe kn_adam_f32(
+            parameters.pointer(row), first.pointer(row), second.pointer(row), gradient.pointer(row),
+            rate / firstCorrection, constants.beta1, constants.beta2, 1 / secondCorrection.squareRoot(),
+            constants.epsilon, parameters.columns)
+    }
+}

@@ -1,0 +1,156 @@
+internal import Events
+internal import Foundation
+
+extension Settings {
+    /// Loads the configuration: `--set` before environment before file before default.
+    ///
+    /// - Throws: `SettingsError.invalid` with every problem at once.
+    public static func load(
+        file: String?, environment: [String: String], overrides: [String]
+    ) throws(SettingsError) -> Settings {
+        var document = SettingsDocument()
+        if let file { try document.read(file: file) }
+        document.read(environment: environment, known: allKeys)
+        document.read(overrides: overrides)
+        var reader = SettingsReader(document)
+        var settings = read(&reader)
+        if let directory = environment["STATE_DIRECTORY"], !directory.isEmpty { settings.state.directory = directory }
+        reader.reportUnknownKeys()
+        guard reader.problems.isEmpty else {
+            throw .invalid(reader.problems.sorted { ($0.line ?? Int.max, $0.key) < ($1.line ?? Int.max, $1.key) })
+        }
+        settings.rendered = reader.rendered
+        return settings
+    }
+
+    /// Every key of the configuration.
+    public static var allKeys: [String] {
+        var reader = SettingsReader(SettingsDocument())
+        _ = read(&reader)
+        return reader.knownKeys
+    }
+
+    /// The one place where keys, defaults and limits stand.
+    private static func read(_ reader: inout SettingsReader) -> Settings {
+        var settings = Settings()
+        settings.kafka = kafka(&reader)
+        settings.topics = topics(&reader)
+        settings.events.recordBytesMax = reader.integer("events.bytes_max", default: 65_536, in: 256...1_000_000)
+        settings.events.futureMillisecondsMax =
+            Int64(reader.duration("events.future_max", default: "24h", in: .zero...(.seconds(31_536_000))) / .milliseconds(1))
+        settings.recommendations.count = reader.integer("recommendations.count", default: 20, in: 1...1000)
+        settings.recommendations.exclusions = Set(
+            reader.list(
+                "recommendations.exclude", default: ["current", "purchased"], of: Exclusion.allCases.map(\.rawValue)
+            ).compactMap(Exclusion.init(rawValue:)))
+        if reader.duration("recommendations.min_interval", default: "0ms", in: .zero...(.seconds(3600))) > .zero {
+            reader.report("recommendations.min_interval", "is not available in this version; leave it at 0ms")
+        }
+        settings.model.encoder = reader.choice("model.encoder", default: "gru", of: ["gru"])
+        settings.model.dimensions = reader.integer("model.dimensions", default: 64, in: 16...512)
+        if settings.model.dimensions % 16 != 0 { reader.report("model.dimensions", "is not a multiple of 16") }
+        settings.model.itemsMax = reader.integer("model.max_items", default: 1_000_000, in: 16...16_000_000)
+        settings.sessions.length = reader.integer("sessions.length", default: 50, in: 2...1000)
+        settings.sessions.usersMax = reader.integer("sessions.max_users", default: 1_000_000, in: 1...100_000_000)
+        settings.learning = learning(&reader)
+        settings.state.directory = reader.text("state.directory", default: "/var/lib/freshet")
+        settings.state.checkpointInterval = reader.duration(
+            "state.checkpoint_interval", default: "10s", in: .milliseconds(100)...(.seconds(3600)))
+        settings.http = http(&reader)
+        settings.log.level = reader.choice(
+            "log.level", default: "info", of: ["trace", "debug", "info", "notice", "warning", "error", "critical"])
+        return settings
+    }
+
+    private static func kafka(_ reader: inout SettingsReader) -> Kafka {
+        var kafka = Kafka()
+        kafka.bootstrapServers = reader.text("kafka.bootstrap_servers", default: "localhost:9092")
+        kafka.groupID = reader.text("kafka.group_id", default: "freshet")
+        kafka.clientID = reader.text("kafka.client_id", default: "freshet")
+        if reader.choice("kafka.delivery", default: "at_least_once", of: ["at_least_once", "exactly_once"])
+            == "exactly_once"
+        {
+            reader.report("kafka.delivery", "exactly_once is not available in this version; use at_least_once")
+        }
+        kafka.properties = reader.map("kafka.properties")
+        if let file = reader.optionalText("kafka.sasl_password_file") {
+            kafka.properties["sasl.password"] = secret(file, "kafka.sasl_password_file", &reader)
+        }
+        return kafka
+    }
+
+    private static func topics(_ reader: inout SettingsReader) -> Topics {
+        var topics = Topics()
+        topics.events = reader.text("topics.events", default: "events")
+        _ = reader.choice("topics.events_format", default: "json", of: ["json"])
+        var fields = EventFields()
+        fields.user = pointer("user", fields.user, &reader)
+        fields.item = pointer("item", fields.item, &reader)
+        fields.type = pointer("type", fields.type, &reader)
+        fields.timestamp = pointer("timestamp", fields.timestamp, &reader)
+        fields.value = pointer("value", fields.value, &reader)
+        fields.id = pointer("id", fields.id, &reader)
+        topics.eventsFields = fields
+        if reader.optionalText("topics.items") != nil {
+            reader.report("topics.items", "is not available in this version; leave it out")
+        }
+        topics.recommendations = reader.text("topics.recommendations", default: "recommendations")
+        topics.deadLetters = reader.text("topics.dead_letters", default: "events.dlq")
+        topics.createsTopics = reader.flag("topics.create", default: true)
+        return topics
+    }
+
+    private static func pointer(_ name: String, _ standard: String, _ reader: inout SettingsReader) -> String {
+        let key = "topics.events_fields." + name
+        let text = reader.text(key, default: standard)
+        if !EventFields.isPointer(text) { reader.report(key, "is \(text), not a JSON Pointer such as /\(name)") }
+        return text
+    }
+
+    private static func learning(_ reader: inout SettingsReader) -> Learning {
+        var learning = Learning()
+        learning.rate = reader.number("learning.rate", default: 0.05, in: 0.0001...1)
+        learning.denseRate = reader.number("learning.dense_rate", default: 0.001, in: 0.00001...0.1)
+        learning.negatives = reader.integer("learning.negatives", default: 256, in: 16...4096)
+        learning.replayRatio = reader.integer("learning.replay_ratio", default: 2, in: 0...32)
+        learning.window = reader.integer("learning.window", default: 10, in: 1...200)
+        learning.purchaseTypes = Set(reader.list("learning.purchase_types", default: ["purchase"], of: nil))
+        for (type, text) in reader.map("learning.event_weights") {
+            guard let weight = Double(text), (0...100).contains(weight) else {
+                reader.report("learning.event_weights", "\(type) is \(text), not a number from 0 to 100")
+                continue
+            }
+            learning.eventWeights[type] = weight
+        }
+        learning.seed = reader.integer("learning.seed", default: 1, in: 0...Int.max)
+        learning.isReproducible = reader.flag("learning.reproducible", default: false)
+        return learning
+    }
+
+    private static func http(_ reader: inout SettingsReader) -> HTTP {
+        var http = HTTP()
+        let address = reader.text("http.listen", default: "127.0.0.1:8080")
+        if let separator = address.lastIndex(of: ":"), let port = Int(address[address.index(after: separator)...]),
+            (0...65_535).contains(port), separator != address.startIndex
+        {
+            http.port = port
+            http.host = address[..<separator].trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+        } else {
+            reader.report("http.listen", "is \(address), not host:port")
+        }
+        if let file = reader.optionalText("http.token_file") {
+            http.token = secret(file, "http.token_file", &reader)
+            if http.token?.isEmpty == true { reader.report("http.token_file", "holds no token") }
+        }
+        return http
+    }
+
+    /// The first line of a file that holds a secret; its content is in no message.
+    private static func secret(_ path: String, _ key: String, _ reader: inout SettingsReader) -> String {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            reader.report(key, "\(path) cannot be read")
+            return ""
+        }
+        return String(decoding: data.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,34 @@
+internal import Glibc
+
+/// Keeps a second process out of a state directory, for as long as it lives. The system lets go of it
+/// when the process dies, however it dies.
+struct DirectoryLock: ~Copyable {
+    private let descriptor: Int32
+
+    /// - Throws: where the directory cannot be made or written, or another process has it.
+    init(directory: String) throws(StateStoreError) {
+        var partial = directory.hasPrefix("/") ? "" : "."
+        for component in directory.split(separator: "/") {
+            partial += "/" + component
+            guard unsafe mkdir(partial, 0o700) == 0 || errno == EEXIST else {
+                throw .directoryUnusable(path: directory, reason: Self.reason(errno))
+            }
+        }
+        let opened = unsafe open(directory + "/lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+        guard opened >= 0 else { throw .directoryUnusable(path: directory, reason: Self.reason(errno)) }
+        guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+            close(opened)
+            throw .inUse(path: directory)
+        }
+        descriptor = opened
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    private static func reason(_ code: Int32) -> String {
+        guard let text = unsafe strerror(code) else { return "error \(code)" }
+        return unsafe String(cString: text)
+    }
+}

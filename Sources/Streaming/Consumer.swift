@@ -1,0 +1,147 @@
+internal import CRdKafka
+public import Events
+
+/// Reads topics as a member of a group. Everything happens in `poll`, on the thread that calls it: no
+/// callback runs elsewhere, and decisions are the caller's.
+///
+/// Works from the start whether or not a broker is there; failures come as events.
+@safe public final class Consumer {
+    private let client: KafkaClient
+    private let queue: OpaquePointer
+    private var isClosed = false
+
+    public init(_ configuration: KafkaConfiguration, topics: [String]) throws(StreamingError) {
+        client = try KafkaClient(
+            RD_KAFKA_CONSUMER, properties: configuration.consumerProperties,
+            events: RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS
+                | RD_KAFKA_EVENT_OFFSET_COMMIT)
+        unsafe rd_kafka_poll_set_consumer(client.handle)
+        unsafe queue = rd_kafka_queue_get_consumer(client.handle)
+        let list = PartitionList(topics.map { (TopicPartition(topic: $0, partition: -1), -1) })
+        let code = unsafe rd_kafka_subscribe(client.handle, list.list)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw StreamingError(code: code, detail: "") }
+    }
+
+    deinit {
+        unsafe rd_kafka_queue_destroy(queue)
+    }
+
+    /// Appends what has arrived to `events`: waits at most `timeout` for the first, then takes what is
+    /// there, up to `eventsMax`.
+    public func poll(into events: inout [ConsumerEvent], eventsMax: Int, timeout: Duration) {
+        var wait = timeout.milliseconds
+        for _ in 0..<eventsMax {
+            guard let event = unsafe rd_kafka_queue_poll(queue, wait) else { return }
+            unsafe append(event, to: &events)
+            unsafe rd_kafka_event_destroy(event)
+            wait = 0
+        }
+    }
+
+    /// What the group has committed; partitions without a commit are absent.
+    public func committedOffsets(
+        for partitions: [TopicPartition], timeout: Duration
+    ) throws(StreamingError) -> [TopicPartition: Int64] {
+        let list = PartitionList(partitions.map { ($0, -1001) })
+        let code = unsafe rd_kafka_committed(client.handle, list.list, timeout.milliseconds)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw StreamingError(code: code, detail: "") }
+        return Dictionary(
+            list.entries.filter { $0.offset >= 0 }.map { ($0.partition, $0.offset) }, uniquingKeysWith: max)
+    }
+
+    /// Starts reading, the answer to `assigned`.
+    public func assign(_ starts: [TopicPartition: StartOffset]) throws(StreamingError) {
+        let list = PartitionList(
+            starts.map { partition, start in
+                switch start {
+                case .offset(let offset): (partition, offset)
+                case .committed: (partition, Int64(RD_KAFKA_OFFSET_STORED))
+                }
+            })
+        try unsafe Self.check(rd_kafka_incremental_assign(client.handle, list.list))
+    }
+
+    /// Stops reading, the answer to `revoked` and `lost`.
+    public func unassign(_ partitions: [TopicPartition]) throws(StreamingError) {
+        let list = PartitionList(partitions.map { ($0, -1001) })
+        try unsafe Self.check(rd_kafka_incremental_unassign(client.handle, list.list))
+    }
+
+    /// Commits the next offsets to answer. Without waiting the outcome comes as an event.
+    public func commit(_ offsets: [TopicPartition: Int64], waiting: Bool) throws(StreamingError) {
+        guard !offsets.isEmpty else { return }
+        let list = PartitionList(offsets.map { ($0.key, $0.value) })
+        let code = unsafe rd_kafka_commit(client.handle, list.list, waiting ? 0 : 1)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET else {
+            throw StreamingError(code: code, detail: "committing offsets")
+        }
+    }
+
+    /// Leaves the group, so that its partitions go on elsewhere at once. Nothing can be polled after.
+    public func close(timeout: Duration) {
+        guard !isClosed else { return }
+        isClosed = true
+        guard unsafe rd_kafka_consumer_close_queue(client.handle, queue) == nil else { return }
+        let deadline = ContinuousClock.now + timeout
+        var ignored: [ConsumerEvent] = []
+        while unsafe rd_kafka_consumer_closed(client.handle) == 0, ContinuousClock.now < deadline {
+            ignored.removeAll(keepingCapacity: true)
+            poll(into: &ignored, eventsMax: 1000, timeout: .milliseconds(50))
+            for case .revoked(let partitions) in ignored { release(partitions) }
+            for case .lost(let partitions) in ignored { release(partitions) }
+        }
+    }
+
+    /// While closing there is nobody to tell: the group hears of it all the same.
+    private func release(_ partitions: [TopicPartition]) {
+        do throws(StreamingError) { try unassign(partitions) } catch { return }
+    }
+
+    private static func check(_ error: OpaquePointer?) throws(StreamingError) {
+        guard let error = unsafe error else { return }
+        let failure = unsafe StreamingError(
+            code: rd_kafka_error_code(error), detail: String(cString: rd_kafka_error_string(error)))
+        unsafe rd_kafka_error_destroy(error)
+        throw failure
+    }
+
+    private func append(_ event: OpaquePointer, to events: inout [ConsumerEvent]) {
+        switch unsafe rd_kafka_event_type(event) {
+        case RD_KAFKA_EVENT_FETCH:
+            while let message = unsafe rd_kafka_event_message_next(event) {
+                unsafe events.append(MessageReader.event(of: message))
+            }
+        case RD_KAFKA_EVENT_REBALANCE:
+            guard let list = unsafe rd_kafka_event_topic_partition_list(event) else { return }
+            let partitions = unsafe PartitionList.entries(of: list).map(\.partition)
+            if unsafe rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+                events.append(.assigned(partitions))
+            } else if unsafe rd_kafka_assignment_lost(client.handle) != 0 {
+                events.append(.lost(partitions))
+            } else {
+                events.append(.revoked(partitions))
+            }
+        case RD_KAFKA_EVENT_OFFSET_COMMIT:
+            unsafe events.append(commitOutcome(event))
+        case RD_KAFKA_EVENT_STATS:
+            guard let text = unsafe rd_kafka_event_stats(event) else { return }
+            if let statistics = unsafe ClientStatistics(json: Array(String(cString: text).utf8)) {
+                events.append(.statistics(statistics))
+            }
+        case RD_KAFKA_EVENT_ERROR:
+            let detail = unsafe String(cString: rd_kafka_event_error_string(event))
+            unsafe events.append(.failure(StreamingError(code: rd_kafka_event_error(event), detail: detail)))
+        default:
+            return
+        }
+    }
+
+    private func commitOutcome(_ event: OpaquePointer) -> ConsumerEvent {
+        let code = unsafe rd_kafka_event_error(event)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let list = unsafe rd_kafka_event_topic_partition_list(event) else {
+            return .failure(StreamingError(code: code, detail: "committing offsets"))
+        }
+        let offsets = unsafe PartitionList.entries(of: list).filter { $0.offset >= 0 }
+        return .committed(Dictionary(offsets.map { ($0.partition, $0.offset) }, uniquingKeysWith: max))
+    }
+}

@@ -1,0 +1,44 @@
+internal import CRdKafka
+
+/// One librdkafka handle, and the configuration that made it. The only owner of its pointer.
+@safe struct KafkaClient: ~Copyable {
+    let handle: OpaquePointer
+
+    /// - Parameter events: librdkafka event types that are to be polled rather than called back.
+    init(
+        _ type: rd_kafka_type_t, properties: [String: String], events: Int32
+    ) throws(StreamingError) {
+        guard let configuration = unsafe rd_kafka_conf_new() else { throw .cannotStart(reason: "no memory") }
+        for (name, value) in properties.sorted(by: { $0.key < $1.key }) {
+            var reason = [CChar](repeating: 0, count: 512)
+            let outcome = unsafe rd_kafka_conf_set(configuration, name, value, &reason, reason.count)
+            guard outcome == RD_KAFKA_CONF_OK else {
+                unsafe rd_kafka_conf_destroy(configuration)
+                throw .invalidProperty(name: name, reason: Self.text(reason))
+            }
+        }
+        unsafe rd_kafka_conf_set_events(configuration, events)
+        var reason = [CChar](repeating: 0, count: 512)
+        guard let made = unsafe rd_kafka_new(type, configuration, &reason, reason.count) else {
+            // The handle takes the configuration over only where it could be made.
+            unsafe rd_kafka_conf_destroy(configuration)
+            throw .cannotStart(reason: Self.text(reason))
+        }
+        unsafe handle = made
+    }
+
+    deinit {
+        unsafe rd_kafka_destroy(handle)
+    }
+
+    static func text(_ characters: [CChar]) -> String {
+        String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, for librdkafka's time-outs.
+    var milliseconds: Int32 {
+        Int32(clamping: components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000)
+    }
+}

@@ -1,0 +1,53 @@
+/// How a client reaches the cluster, and the properties of librdkafka that the user set beyond that.
+public struct KafkaConfiguration: Sendable {
+    public var bootstrapServers: String
+    public var groupID: String
+    public var clientID = "freshet"
+    /// Whether a topic that does not exist may be created by asking for it, where the broker allows it.
+    public var createsTopics = true
+    /// Passed through as they are; they win over ours.
+    public var properties: [String: String] = [:]
+
+    public init(bootstrapServers: String, groupID: String) {
+        self.bootstrapServers = bootstrapServers
+        self.groupID = groupID
+    }
+
+    private var commonProperties: [String: String] {
+        [
+            "bootstrap.servers": bootstrapServers,
+            "client.id": clientID,
+            "statistics.interval.ms": "1000",
+            // Reconnects are normal and reported once, as events.
+            "log.connection.close": "false",
+            // A broker that comes back is found within a second.
+            "reconnect.backoff.max.ms": "1000",
+        ]
+    }
+
+    var consumerProperties: [String: String] {
+        var all = commonProperties
+        all["group.id"] = groupID
+        all["enable.auto.commit"] = "false"
+        all["enable.auto.offset.store"] = "false"
+        all["auto.offset.reset"] = "earliest"
+        all["partition.assignment.strategy"] = "cooperative-sticky"
+        all["allow.auto.create.topics"] = createsTopics ? "true" : "false"
+        // The queue is part of the memory promise; the default is 64 MiB.
+        all["queued.max.messages.kbytes"] = "8192"
+        all["fetch.wait.max.ms"] = "50"
+        return all.merging(properties) { _, theirs in theirs }
+    }
+
+    var producerProperties: [String: String] {
+        var all = commonProperties
+        all["enable.idempotence"] = "true"
+        // Where the Java client would put the key, so that other programs find it there.
+        all["partitioner"] = "murmur2_random"
+        all["linger.ms"] = "2"
+        all["queue.buffering.max.messages"] = "20000"
+        all["queue.buffering.max.kbytes"] = "65536"
+        let consumerOnly: Set<String> = ["session.timeout.ms", "fetch.wait.max.ms", "auto.offset.reset", "max.poll.interval.ms"]
+        return all.merging(properties.filter { !consumerOnly.contains($0.key) }) { _, theirs in theirs }
+    }
+}

@@ -17,7 +17,6 @@ let package = Package(
     name: "freshet",
     products: [
         .executable(name: "freshet", targets: ["freshet"]),
-        .executable(name: "freshet-bench", targets: ["freshet-bench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -76,7 +75,7 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Simulation", dependencies: ["Events"], swiftSettings: strict),
         .target(
-            name: "Evaluation", dependencies: ["Events", "EventFiles", "Engine", "Learning", "Tensors"],
+            name: "Evaluation", dependencies: ["Events", "Engine", "Learning", "SequenceModels", "Tensors"],
             swiftSettings: strict),
 
         // Layer 6: the supervised service.
@@ -94,16 +93,11 @@ let package = Package(
         .executableTarget(
             name: "freshet",
             dependencies: [
-                "Events", "EventFiles", "Telemetry", "Engine", "Streaming", "Settings", "Simulation", "Evaluation",
-                "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Events", "EventFiles", "Telemetry", "Tensors", "Learning", "Engine", "Streaming", "Settings", "Simulation", "Evaluation",
+                "Daemon", "HTTPService", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict),
-        .executableTarget(
-            name: "freshet-bench",
-            dependencies: [
-                "Events", "Tensors", "SequenceModels", "Learning", "Serving", "Engine", "Simulation",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
     ],

@@ -41,6 +41,15 @@ extension Engine {
         return checkpoint
     }
 
+    /// Counts the rows of a checkpoint that could not be written as changed again.
+    public mutating func putBack(_ checkpoint: Checkpoint) {
+        for row in checkpoint.items { changes.touchItem(ItemIndex(row.index)) }
+        for user in checkpoint.users {
+            if let row = sessions.row(of: user.id) { changes.touchUser(row: row) }
+        }
+        for user in checkpoint.removedUsers { changes.removeUser(user) }
+    }
+
     private func row(ofItem item: ItemIndex) -> ItemRow {
         let index = Int(item)
         var writer = ByteWriter(reserving: 4 * (configuration.learner.dimensions + 8))

@@ -96,8 +96,11 @@ public struct Engine: ~Copyable {
     }
 
     /// What may change while running.
-    public mutating func update(rules: ListRules) {
+    public mutating func update(rules: ListRules, rate: Float, denseRate: Float, replayRatio: Int) {
         configuration.rules = rules
+        configuration.learner.replayRatio = replayRatio
+        learner.configuration.rate = rate
+        learner.configuration.denseRate = denseRate
     }
 
     /// The next offset to learn from, for each partition that was ever read.

@@ -5,7 +5,7 @@ public struct LearnerConfiguration: Sendable, Equatable {
     /// The most item rows that will ever be in use.
     public var itemsMax = 1_000_000
     /// Events of a session that are read, and back-propagated through.
-    public var window = 20
+    public var window = 10
     /// Negatives a step, shared by all its positions.
     public var negatives = 256
     /// The share of negatives drawn uniformly; the rest come from recent events.
@@ -15,7 +15,7 @@ public struct LearnerConfiguration: Sendable, Equatable {
     /// 1 subtracts the logarithm of how often a negative is drawn from its score, 0 does not.
     public var logQCorrection: Float = 1
     /// Replayed windows for each new event.
-    public var replayRatio = 4
+    public var replayRatio = 2
     /// Row-wise Adagrad's rate for item vectors and biases.
     public var rate: Float = 0.05
     /// Adam's rate for the encoder.

@@ -1,5 +1,5 @@
 public import Checkpoints
-public import Events
+internal import Events
 internal import Foundation
 internal import GRDB
 

@@ -1,0 +1,46 @@
+# Two commands do all on a fresh Debian machine with Swift: `make demo` and `make test`.
+
+PREFIX ?= /usr
+DESTDIR ?=
+DURATION ?= 60
+DEMO_ARGS ?=
+
+# What the package links against; installed where missing.
+PACKAGES = librdkafka-dev libsimdjson-dev libsqlite3-dev libsystemd-dev zlib1g-dev pkg-config
+
+.PHONY: demo test build install clean packages swift
+
+demo: build
+	.build/release/freshet demo --duration $(DURATION) $(DEMO_ARGS)
+
+build: packages swift
+	swift build -c release --product freshet
+
+# Numeric code is slow without optimization: the tests are built as the product is.
+test: packages swift
+	swift build -c release --product freshet
+	swift test -c release -Xswiftc -enable-testing
+
+install:
+	install -D -m 755 .build/release/freshet $(DESTDIR)$(PREFIX)/bin/freshet
+	install -D -m 644 config/freshet.yaml $(DESTDIR)/etc/freshet/freshet.yaml
+	install -D -m 644 systemd/freshet.service $(DESTDIR)/lib/systemd/system/freshet.service
+
+clean:
+	rm -rf .build
+
+swift:
+	@command -v swift >/dev/null || { echo "swift is not on the PATH: install Swift 6.3 from https://www.swift.org/install" >&2; exit 1; }
+
+packages:
+	@missing=""; \
+	for name in $(PACKAGES); do \
+		dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$name"; \
+	done; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then as_root=""; \
+	elif command -v sudo >/dev/null; then as_root=sudo; \
+	else echo "missing packages:$$missing; install them as root: apt-get install$$missing" >&2; exit 1; fi; \
+	echo "installing$$missing"; \
+	$$as_root apt-get update -qq && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing

@@ -1,0 +1,31 @@
+public import Engine
+public import StateStore
+public import Streaming
+
+/// What ends a daemon, and with which exit code.
+public enum DaemonError: Error, Sendable {
+    case state(StateStoreError)
+    case engine(EngineError)
+    case streaming(StreamingError)
+    case decoder
+
+    /// sysexits(3), as the README lists them.
+    public var exitCode: Int32 {
+        switch self {
+        case .state, .engine(.stateMismatch): 74
+        case .engine(.diverged), .decoder: 70
+        case .streaming(let error): error.recovery == .reconfigure ? 78 : 69
+        }
+    }
+}
+
+extension DaemonError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .state(let error): error.description
+        case .engine(let error): error.description
+        case .streaming(let error): error.description
+        case .decoder: "there is no memory for a JSON parser: raise the memory limit"
+        }
+    }
+}

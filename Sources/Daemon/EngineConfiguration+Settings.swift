@@ -1,0 +1,35 @@
+internal import Engine
+internal import Events
+internal import Learning
+public import Settings
+public import Streaming
+
+extension EngineConfiguration {
+    /// The engine's part of a daemon's configuration.
+    init(_ settings: Settings) {
+        self.init()
+        learner.dimensions = settings.model.dimensions
+        learner.itemsMax = settings.model.itemsMax
+        learner.window = settings.learning.window
+        learner.negatives = settings.learning.negatives
+        learner.replayRatio = settings.learning.replayRatio
+        learner.rate = Float(settings.learning.rate)
+        learner.denseRate = Float(settings.learning.denseRate)
+        learner.seed = UInt64(settings.learning.seed)
+        sessionLengthMax = settings.sessions.length
+        usersMax = settings.sessions.usersMax
+        purchaseTypes = settings.learning.purchaseTypes
+        eventWeights = settings.learning.eventWeights.mapValues(Float.init)
+        rules = ListRules(count: settings.recommendations.count, exclusions: settings.recommendations.exclusions)
+    }
+}
+
+extension KafkaConfiguration {
+    /// How the daemon reaches Kafka.
+    public init(_ settings: Settings) {
+        self.init(bootstrapServers: settings.kafka.bootstrapServers, groupID: settings.kafka.groupID)
+        clientID = settings.kafka.clientID
+        createsTopics = settings.topics.createsTopics
+        properties = settings.kafka.properties
+    }
+}

@@ -1,0 +1,86 @@
+internal import Events
+internal import Telemetry
+
+/// What the engine thread counts and times, and when its recurring duties are due.
+struct StreamFigures {
+    var counts = EventCounts()
+    var deadLetters: [String: UInt64] = [:]
+    var committed: [TopicPartition: Int64] = [:]
+    private var published: UInt64 = 0
+    private var recommend = LatencyHistogram()
+    private var train = LatencyHistogram()
+    private var eventToPublish = LatencyHistogram()
+    private let started = ContinuousClock.now
+    private var lastCommit = ContinuousClock.now
+    private var lastReport = ContinuousClock.now - .seconds(60)
+    private var lastCheckpoint: ContinuousClock.Instant?
+    private var lastCheckpointStart = ContinuousClock.now
+    private var isCheckpointing = false
+    private var checkpointsSucceeded: UInt64 = 0
+    private var checkpointsFailed: UInt64 = 0
+
+    private static let commitInterval = Duration.milliseconds(500)
+    private static let reportInterval = Duration.milliseconds(500)
+
+    mutating func recordLists(_ count: Int, took: Duration) {
+        for _ in 0..<count { recommend.record(took / count) }
+    }
+
+    mutating func recordTraining(_ count: Int, took: Duration) {
+        for _ in 0..<count { train.record(took / count) }
+    }
+
+    mutating func recordDelivery(took: Duration) {
+        eventToPublish.record(took)
+        published += 1
+    }
+
+    mutating func isCommitDue(_ now: ContinuousClock.Instant) -> Bool {
+        Self.isDue(&lastCommit, now, Self.commitInterval)
+    }
+
+    mutating func isReportDue(_ now: ContinuousClock.Instant) -> Bool {
+        Self.isDue(&lastReport, now, Self.reportInterval)
+    }
+
+    /// - Returns: true at most once an interval, and never while a checkpoint is being written.
+    mutating func startCheckpointIfDue(_ now: ContinuousClock.Instant, interval: Duration) -> Bool {
+        guard !isCheckpointing, Self.isDue(&lastCheckpointStart, now, interval) else { return false }
+        isCheckpointing = true
+        return true
+    }
+
+    mutating func finishCheckpoint(_ now: ContinuousClock.Instant, isWritten: Bool) {
+        isCheckpointing = false
+        if isWritten {
+            checkpointsSucceeded += 1
+            lastCheckpoint = now
+        } else {
+            checkpointsFailed += 1
+        }
+    }
+
+    func report(_ now: ContinuousClock.Instant) -> StatusReport {
+        var report = StatusReport()
+        report.version = Daemon.version
+        report.uptimeSeconds = (now - started) / .seconds(1)
+        report.events = counts
+        report.deadLetters = deadLetters
+        report.recommendationsPublished = published
+        report.checkpointAgeSeconds = lastCheckpoint.map { (now - $0) / .seconds(1) }
+        report.checkpointsSucceeded = checkpointsSucceeded
+        report.checkpointsFailed = checkpointsFailed
+        report.eventToPublish = eventToPublish.summary()
+        report.recommend = recommend.summary()
+        report.train = train.summary()
+        return report
+    }
+
+    private static func isDue(
+        _ last: inout ContinuousClock.Instant, _ now: ContinuousClock.Instant, _ interval: Duration
+    ) -> Bool {
+        guard now - last >= interval else { return false }
+        last = now
+        return true
+    }
+}

@@ -1,0 +1,125 @@
+/// A status report in Prometheus' text format, version 0.0.4.
+public struct PrometheusText: Sendable {
+    public private(set) var text = ""
+
+    public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+    public init(_ report: StatusReport, process: ProcessFigures) {
+        appendStream(report)
+        appendModel(report)
+        appendState(report)
+        appendProcess(process)
+    }
+
+    private mutating func appendStream(_ report: StatusReport) {
+        family("freshet_events_total", "counter", "Events read, by what became of them.")
+        sample("freshet_events_total", ["result": "accepted"], Double(report.events.accepted))
+        sample("freshet_events_total", ["result": "duplicate"], Double(report.events.duplicate))
+        sample("freshet_events_total", ["result": "rejected"], Double(report.events.rejected))
+        family("freshet_dead_letters_total", "counter", "Records that could not be used, by reason.")
+        for (reason, count) in report.deadLetters.sorted(by: { $0.key < $1.key }) {
+            sample("freshet_dead_letters_total", ["reason": reason], Double(count))
+        }
+        family("freshet_recommendations_published_total", "counter", "Lists that the brokers acknowledged.")
+        sample("freshet_recommendations_published_total", [:], Double(report.recommendationsPublished))
+        histogram(
+            "freshet_event_to_publish_seconds", "From poll of the event to acknowledgement of its list.",
+            report.eventToPublish)
+        histogram("freshet_recommend_seconds", "Making one list.", report.recommend)
+        histogram("freshet_train_seconds", "Learning one event, with replay.", report.train)
+        family("freshet_consumer_lag_records", "gauge", "Records not learned yet, by partition.")
+        for place in report.partitions {
+            guard let lag = place.lagRecords else { continue }
+            sample(
+                "freshet_consumer_lag_records", ["partition": String(place.partition), "topic": place.topic], Double(lag))
+        }
+        if let lag = report.consumerLagSeconds {
+            family("freshet_consumer_lag_seconds", "gauge", "Age of the newest event that was learned, while behind.")
+            sample("freshet_consumer_lag_seconds", [:], lag)
+        }
+    }
+
+    private mutating func appendModel(_ report: StatusReport) {
+        family("freshet_training_steps_total", "counter", "Training steps.")
+        sample("freshet_training_steps_total", [:], Double(report.trainingSteps))
+        family("freshet_model_version", "gauge", "Training steps behind the model in use.")
+        sample("freshet_model_version", [:], Double(report.modelVersion))
+        let models = report.quality.sorted { $0.key < $1.key }
+        family("freshet_prequential_recall", "gauge", "Share of lists that had the next item, in the sliding window.")
+        for (model, quality) in models {
+            sample("freshet_prequential_recall", ["k": "10", "model": model], quality.recall10)
+            sample("freshet_prequential_recall", ["k": "20", "model": model], quality.recall20)
+        }
+        family("freshet_prequential_mrr", "gauge", "Mean reciprocal rank of the next item, in the sliding window.")
+        for (model, quality) in models { sample("freshet_prequential_mrr", ["k": "20", "model": model], quality.mrr20) }
+        family("freshet_prequential_ndcg", "gauge", "NDCG of the next item, in the sliding window.")
+        for (model, quality) in models {
+            sample("freshet_prequential_ndcg", ["k": "10", "model": model], quality.ndcg10)
+            sample("freshet_prequential_ndcg", ["k": "20", "model": model], quality.ndcg20)
+        }
+    }
+
+    private mutating func appendState(_ report: StatusReport) {
+        family("freshet_items", "gauge", "Items in the catalogue.")
+        sample("freshet_items", [:], Double(report.items))
+        family("freshet_users", "gauge", "Users with a kept session.")
+        sample("freshet_users", [:], Double(report.users))
+        if let age = report.checkpointAgeSeconds {
+            family("freshet_checkpoint_age_seconds", "gauge", "Time since the last checkpoint.")
+            sample("freshet_checkpoint_age_seconds", [:], age)
+        }
+        family("freshet_checkpoints_total", "counter", "Checkpoints, by result.")
+        sample("freshet_checkpoints_total", ["result": "failed"], Double(report.checkpointsFailed))
+        sample("freshet_checkpoints_total", ["result": "succeeded"], Double(report.checkpointsSucceeded))
+        family("freshet_build_info", "gauge", "Version and CPU instruction set in use.")
+        sample("freshet_build_info", ["isa": report.instructionSet, "version": report.version], 1)
+    }
+
+    private mutating func appendProcess(_ process: ProcessFigures) {
+        family("process_cpu_seconds_total", "counter", "User and system CPU time.")
+        sample("process_cpu_seconds_total", [:], process.cpuSeconds)
+        family("process_resident_memory_bytes", "gauge", "Resident memory.")
+        sample("process_resident_memory_bytes", [:], Double(process.residentBytes))
+        family("process_virtual_memory_bytes", "gauge", "Virtual memory.")
+        sample("process_virtual_memory_bytes", [:], Double(process.virtualBytes))
+        family("process_open_fds", "gauge", "Open file descriptors.")
+        sample("process_open_fds", [:], Double(process.openFiles))
+    }
+
+    private mutating func family(_ name: String, _ type: String, _ help: String) {
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+    }
+
+    private mutating func sample(_ name: String, _ labels: [String: String], _ value: Double) {
+        text += name
+        if !labels.isEmpty {
+            let pairs = labels.sorted { $0.key < $1.key }.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }
+            text += "{" + pairs.joined(separator: ",") + "}"
+        }
+        text += " \(value)\n"
+    }
+
+    private mutating func histogram(_ name: String, _ help: String, _ summary: LatencySummary) {
+        family(name, "histogram", help)
+        for (bound, count) in zip(LatencySummary.bucketBounds, summary.cumulativeBuckets) {
+            sample(name + "_bucket", ["le": "\(bound)"], Double(count))
+        }
+        sample(name + "_bucket", ["le": "+Inf"], Double(summary.count))
+        sample(name + "_sum", [:], summary.sumSeconds)
+        sample(name + "_count", [:], Double(summary.count))
+    }
+
+    /// Label values escape the backslash, the quote and the end of a line.
+    private static func escaped(_ value: String) -> String {
+        var result = ""
+        for character in value {
+            switch character {
+            case "\\": result += "\\\\"
+            case "\"": result += "\\\""
+            case "\n": result += "\\n"
+            default: result.append(character)
+            }
+        }
+        return result
+    }
+}

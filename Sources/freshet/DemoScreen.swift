@@ -1,0 +1,79 @@
+import Daemon
+import Foundation
+import ServiceLifecycle
+import Telemetry
+
+/// The demo's live figures: one block that draws over itself on a terminal, a line every two seconds
+/// elsewhere. Ends the demo when its time is over.
+struct DemoScreen: Service {
+    let daemon: Daemon
+    let traffic: DemoTraffic
+    let duration: Duration
+
+    func run() async throws {
+        let isTerminal = isatty(STDOUT_FILENO) == 1
+        let interval = Duration.milliseconds(isTerminal ? 500 : 2000)
+        let deadline = ContinuousClock.now + duration
+        var last = (events: UInt64(0), at: ContinuousClock.now)
+        var isFirst = true
+        do {
+            while ContinuousClock.now < deadline {
+                try await cancelWhenGracefulShutdown { try await Task.sleep(for: interval) }
+                let report = daemon.status()
+                let now = ContinuousClock.now
+                let rate = Double(report.events.accepted - last.events) / ((now - last.at) / .seconds(1))
+                last = (report.events.accepted, now)
+                if isTerminal {
+                    let block = Self.block(report, rate: rate, sent: traffic.sent)
+                    let up = isFirst ? "" : "\u{1B}[\(block.count)A"
+                    print(up + block.map { "\u{1B}[2K" + $0 }.joined(separator: "\n"))
+                } else {
+                    print(Self.line(report, rate: rate, sent: traffic.sent))
+                }
+                fflush(nil)
+                isFirst = false
+            }
+        } catch is CancellationError {
+            // Somebody asked for the end: the summary follows.
+        }
+    }
+
+    static func summary(_ report: StatusReport, sent: UInt64) -> String {
+        """
+        \(sent) events sent, \(report.events.accepted) accepted, \(report.events.rejected) rejected, \
+        \(report.recommendationsPublished) lists published
+        \(quality(report).joined(separator: "\n"))
+        poll to acknowledgement p50 \(milliseconds(report.eventToPublish.p50Seconds)), \
+        p99 \(milliseconds(report.eventToPublish.p99Seconds)); \
+        \(report.items) items, \(report.users) users, \(report.residentBytes >> 20) MiB resident
+        """
+    }
+
+    private static func block(_ report: StatusReport, rate: Double, sent: UInt64) -> [String] {
+        let lag = report.partitions.compactMap(\.lagRecords).reduce(0, +)
+        return [
+            "events     \(report.events.accepted) of \(sent) sent   \(Int(rate.rounded())) events/s   lag \(lag)",
+            "lists      \(report.recommendationsPublished) published   p50 \(milliseconds(report.eventToPublish.p50Seconds))   p99 \(milliseconds(report.eventToPublish.p99Seconds))",
+            "model      \(report.encoder) version \(report.modelVersion)   \(report.items) items   \(report.users) users",
+        ] + quality(report)
+    }
+
+    private static func line(_ report: StatusReport, rate: Double, sent: UInt64) -> String {
+        let lag = report.partitions.compactMap(\.lagRecords).reduce(0, +)
+        func recall(_ model: String) -> String { String(format: "%.3f", report.quality[model]?.recall20 ?? 0) }
+        return "events \(report.events.accepted)/\(sent)  \(Int(rate.rounded()))/s  lists \(report.recommendationsPublished)  "
+            + "recall@20 \(report.encoder) \(recall(report.encoder)) markov \(recall("markov")) popular \(recall("popular"))  "
+            + "p99 \(milliseconds(report.eventToPublish.p99Seconds))  lag \(lag)"
+    }
+
+    private static func quality(_ report: StatusReport) -> [String] {
+        let models = report.quality.sorted { ($1.value.recall20, $0.key) < ($0.value.recall20, $1.key) }
+        return models.map { name, quality in
+            let bar = String(repeating: "█", count: Int(quality.recall20 * 40))
+            return "recall@20  " + name.padding(toLength: 10, withPad: " ", startingAt: 0)
+                + String(format: "%.3f  ", quality.recall20) + bar
+        }
+    }
+
+    private static func milliseconds(_ seconds: Double) -> String { String(format: "%.1f ms", seconds * 1000) }
+}

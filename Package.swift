@@ -100,6 +100,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        // Tests mirror the sources.
+        .testTarget(name: "EventsTests", dependencies: ["Events"]),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     ],
     cxxLanguageStandard: .cxx17
 )

@@ -19,7 +19,6 @@ json_parser *json_parser_create(size_t bytes_max, size_t depth_max) {
     made->bytes_max = bytes_max;
     made->bytes.reset(new (std::nothrow) char[bytes_max + simdjson::SIMDJSON_PADDING]());
     if (!made->bytes) return nullptr;
-    made->parser.set_max_capacity(bytes_max);
     if (made->parser.allocate(bytes_max, depth_max) != simdjson::SUCCESS) return nullptr;
     return made.release();
 }

@@ -9,7 +9,7 @@ internal import CRdKafka
 
     public init(brokers: Int) throws(StreamingError) {
         client = try KafkaClient(
-            RD_KAFKA_PRODUCER, properties: ["client.id": "embedded-broker"], events: RD_KAFKA_EVENT_ERROR)
+            RD_KAFKA_PRODUCER, properties: ["client.id": "embedded-broker", "log_level": "0"], events: RD_KAFKA_EVENT_ERROR)
         guard let made = unsafe rd_kafka_mock_cluster_new(client.handle, Int32(brokers)),
             let address = unsafe rd_kafka_mock_cluster_bootstraps(made)
         else { throw .cannotStart(reason: "the embedded broker finds no free port on loopback") }

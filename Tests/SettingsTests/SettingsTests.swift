@@ -1,0 +1,72 @@
+import Foundation
+import Testing
+
+@testable import Settings
+
+@Suite struct SettingsTests {
+    private func problems(_ overrides: [String], file: String? = nil) -> [SettingsProblem] {
+        do throws(SettingsError) {
+            _ = try Settings.load(file: file, environment: [:], overrides: overrides)
+            return []
+        } catch .invalid(let problems) {
+            return problems
+        } catch {
+            return [SettingsProblem(key: "file", line: nil, message: "\(error)")]
+        }
+    }
+
+    private static let reference = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("config/freshet.yaml").path
+
+    @Test func referenceFileIsTheDefaults() throws {
+        let defaults = try Settings.load(file: nil, environment: [:], overrides: [])
+        let reference = try Settings.load(file: Self.reference, environment: [:], overrides: [])
+        #expect(reference.changes(to: defaults).applied == [])
+        #expect(reference.changes(to: defaults).refused == [])
+        #expect(reference.learning == defaults.learning)
+        #expect(reference.topics == defaults.topics)
+    }
+
+    @Test func referenceFileNamesEveryKey() throws {
+        let text = try String(contentsOfFile: Self.reference, encoding: .utf8)
+        for key in Settings.allKeys {
+            let name = try #require(key.split(separator: ".").last)
+            #expect(text.contains("\(name):"), "\(key) is not in config/freshet.yaml")
+        }
+    }
+
+    @Test func overridesWinOverEnvironmentOverFile() throws {
+        let environment = ["FRESHET_KAFKA_GROUP_ID": "environment", "FRESHET_TOPICS_EVENTS": "clicks"]
+        let settings = try Settings.load(
+            file: Self.reference, environment: environment, overrides: ["kafka.group_id=override"])
+        #expect(settings.kafka.groupID == "override")
+        #expect(settings.topics.events == "clicks")
+        #expect(settings.topics.recommendations == "recommendations")
+    }
+
+    @Test func listsEveryProblemAtOnceWithItsLine() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-settings-\(getpid()).yaml").path
+        let yaml = "kafka:\n  group_idd: x\nmodel:\n  dimensions: 63\nrecommendations:\n  count: many\n  exclude: [bought]\n"
+        try yaml.write(toFile: path, atomically: true, encoding: .utf8)
+        defer { do { try FileManager.default.removeItem(atPath: path) } catch {} }
+        let found = problems([], file: path)
+        #expect(found.map(\.key) == ["kafka.group_idd", "model.dimensions", "recommendations.count", "recommendations.exclude"])
+        #expect(found.map(\.line) == [2, 4, 6, 7])
+        #expect(found.first?.message.contains("kafka.group_id") == true)
+    }
+
+    @Test(arguments: [
+        "model.encoder=transformer", "kafka.delivery=exactly_once", "http.listen=nowhere", "sessions.length=1",
+        "state.checkpoint_interval=10", "topics.events_fields.user=user", "learning.seed=-1", "topics.create=maybe",
+    ]) func refuses(override: String) {
+        #expect(problems([override]).count == 1)
+    }
+
+    @Test func separatesWhatCanChangeWhileRunning() throws {
+        let old = try Settings.load(file: nil, environment: [:], overrides: [])
+        let new = try Settings.load(
+            file: nil, environment: [:], overrides: ["recommendations.count=5", "model.dimensions=128"])
+        #expect(old.changes(to: new).applied == ["recommendations.count"])
+        #expect(old.changes(to: new).refused == ["model.dimensions"])
+    }
+}

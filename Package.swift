@@ -101,6 +101,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         // Tests mirror the sources.
+        .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
         .testTarget(name: "EventsTests", dependencies: ["Events"]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     ],

@@ -1,6 +1,6 @@
 // Chooses the variant once, before main, and forwards every call to it: one indirect call a whole
 // loop, never one an element.
-#include "variants.h"
+#include "CKernels.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +49,10 @@ bool kn_isa_select(kn_isa isa) {
 }
 
 kn_isa kn_isa_current(void) { return current; }
+
+const kn_float_kernels *kn_float_variant(kn_isa isa) { return kn_isa_available(isa) ? variants[isa].floats : NULL; }
+
+const kn_packed_kernels *kn_packed_variant(kn_isa isa) { return kn_isa_available(isa) ? variants[isa].packed : NULL; }
 
 __attribute__((constructor)) static void select_at_start(void) {
 #if defined(__x86_64__)

@@ -1,6 +1,6 @@
 // Float kernels for AVX2 with fused multiply-add.
 #if defined(__x86_64__)
-#include "variants.h"
+#include "CKernels.h"
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define KN_LANES 8

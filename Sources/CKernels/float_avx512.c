@@ -1,6 +1,6 @@
 // Float kernels for AVX-512.
 #if defined(__x86_64__)
-#include "variants.h"
+#include "CKernels.h"
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
 #define KN_LANES 16

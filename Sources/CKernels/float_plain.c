@@ -1,5 +1,5 @@
 // Float kernels for any processor: what the compiler makes of them at the baseline.
-#include "variants.h"
+#include "CKernels.h"
 
 #define KN_LANES 4
 #define KN_TABLE kn_float_plain

@@ -2,7 +2,7 @@
 // widened to 16 bits and vpmaddwd adds pairs exactly. The query is taken back to its signed form,
 // which makes the correction term unnecessary here: the integer is the same.
 #if defined(__x86_64__)
-#include "variants.h"
+#include "CKernels.h"
 
 #include <immintrin.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // The packed int8 table with AVX-512 VNNI: one vpdpbusd adds four products to each of 16 rows.
 #if defined(__x86_64__)
-#include "variants.h"
+#include "CKernels.h"
 
 #include <immintrin.h>
 #include <string.h>

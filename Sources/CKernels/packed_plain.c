@@ -1,5 +1,5 @@
 // The packed int8 table on any processor: the definition of the result.
-#include "variants.h"
+#include "CKernels.h"
 
 static void score_block(const kn_packed_table *table, const uint8_t *query, float query_scale, size_t block,
                         float *scores) {

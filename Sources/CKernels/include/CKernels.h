@@ -46,7 +46,7 @@ void kn_gemm_f32(const float *a, size_t row_step, size_t column_step, const floa
 void kn_gemm_nt_f32(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
                     size_t m, size_t n, size_t k);
 // x = exp(x - m) / sum, with m the largest x; returns m + log(sum). At least one x is finite, none is
-// NaN or +infinity. Relative error of each value below 1e-6.
+// NaN or +infinity. Relative error of each value below 1e-6 + (m - x) * 2^-23: the difference is rounded.
 float kn_softmax_f32(float *x, size_t n);
 // The gates of a GRU, PyTorch's equations and order (r, z, n). d = width; gates has 3d values.
 void kn_gru_gates_f32(const float *input, const float *hidden, const float *previous, float *gates, float *next,
@@ -94,5 +94,7 @@ size_t kn_scan_u8i8(const kn_packed_table *table, const uint8_t *query, float qu
 float kn_magnitude_f32(const float *x, size_t n);
 // q = round(x / scale), halves away from zero; scale > 0 and no magnitude above 127 * scale.
 void kn_quantize_f32i8(const float *x, float scale, int8_t *q, size_t n);
+
+#include "variants.h"
 
 #endif

@@ -1,4 +1,5 @@
-// The table of variants: what each kernel family fills in for its instruction set.
+// The kernels of each instruction set as tables: what a family fills in, what dispatch.c chooses from,
+// and what tests and benchmarks run one beside the other. The contracts are in CKernels.h.
 #ifndef CKERNELS_VARIANTS_H
 #define CKERNELS_VARIANTS_H
 
@@ -25,6 +26,10 @@ typedef struct kn_packed_kernels {
     void (*score)(const kn_packed_table *, const uint8_t *, float, size_t, size_t, float *);
     size_t (*scan)(const kn_packed_table *, const uint8_t *, float, size_t, size_t, float, uint32_t *, float *);
 } kn_packed_kernels;
+
+// NULL where the processor cannot run it.
+const kn_float_kernels *kn_float_variant(kn_isa isa);
+const kn_packed_kernels *kn_packed_variant(kn_isa isa);
 
 extern const kn_float_kernels kn_float_plain;
 extern const kn_packed_kernels kn_packed_plain;

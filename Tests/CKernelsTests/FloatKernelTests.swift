@@ -1,0 +1,192 @@
+import CKernels
+import Foundation
+import Testing
+
+/// Every variant against sums in Double, at lengths that no vector divides, with guard pages.
+@Suite struct FloatKernelTests {
+    /// A sum of n products is within this many units of its magnitudes (CKernels.h).
+    private static func budget(_ terms: Int, _ magnitudes: Double) -> Double {
+        Double(terms + 1) * 0x1p-23 * magnitudes + 1e-30
+    }
+
+    @Test(arguments: Variant.available, awkwardLengths) func dotAndAxpy(variant: Variant, length: Int) {
+        var generator = TestGenerator(state: UInt64(length))
+        let a = GuardedBuffer(generator.floats(length, 3))
+        let b = GuardedBuffer(generator.floats(length, 3))
+        let before = b.values
+        let products = zip(a.values, before).map { Double($0) * Double($1) }
+        let expected = products.reduce(0, +)
+        let result = Double(variant.floats.dot(a.start, b.start, length))
+        #expect(abs(result - expected) <= Self.budget(length, products.reduce(0) { $0 + abs($1) }))
+
+        variant.floats.axpy(0.5, a.start, b.start, length)
+        for (place, value) in b.values.enumerated() {
+            let exact = Double(before[place]) + 0.5 * Double(a.values[place])
+            #expect(abs(Double(value) - exact) <= 0x1p-22 * (abs(exact) + 3))
+        }
+    }
+
+    @Test(arguments: Variant.available, [(1, 1), (3, 5), (4, 16), (5, 17), (7, 64), (192, 64), (33, 129)])
+    func matrixTimesVector(variant: Variant, shape: (rows: Int, columns: Int)) {
+        let (rows, columns) = shape
+        var generator = TestGenerator(state: UInt64(rows * 1000 + columns))
+        let matrix = GuardedBuffer(generator.floats(rows * columns))
+        let right = GuardedBuffer(generator.floats(columns))
+        let left = GuardedBuffer(generator.floats(rows))
+        let y = GuardedBuffer([Float](repeating: 1, count: rows))
+        let z = GuardedBuffer([Float](repeating: 2, count: columns))
+        variant.floats.gemv(matrix.start, columns, right.start, y.start, rows, columns)
+        variant.floats.gemv_transposed(matrix.start, columns, left.start, z.start, rows, columns)
+        let (a, x, w) = (matrix.values.map(Double.init), right.values.map(Double.init), left.values.map(Double.init))
+        for row in 0..<rows {
+            let exact = 1 + (0..<columns).reduce(0.0) { $0 + a[row * columns + $1] * x[$1] }
+            #expect(abs(Double(y.values[row]) - exact) <= Self.budget(columns, Double(columns) + 1))
+        }
+        for column in 0..<columns {
+            let exact = 2 + (0..<rows).reduce(0.0) { $0 + a[$1 * columns + column] * w[$1] }
+            #expect(abs(Double(z.values[column]) - exact) <= Self.budget(rows, Double(rows) + 2))
+        }
+    }
+
+    @Test(arguments: Variant.available, [(1, 16, 1), (5, 16, 3), (6, 32, 7), (7, 64, 20), (13, 48, 33), (20, 256, 64)])
+    func matrixTimesMatrix(variant: Variant, shape: (m: Int, n: Int, k: Int)) {
+        let (m, n, k) = shape
+        let depth = (k + 15) / 16 * 16
+        var generator = TestGenerator(state: UInt64(m * n * k))
+        let a = generator.floats(m * k)
+        let b = generator.floats(k * n)
+        // A as it is, and transposed: the same products, reached by other steps.
+        let plain = GuardedBuffer(a)
+        let transposed = GuardedBuffer((0..<k * m).map { a[$0 % m * k + $0 / m] })
+        let right = GuardedBuffer(b)
+        // B transposed for A Bᵀ, its rows padded with zeros to 16.
+        let rightRows = GuardedBuffer((0..<n * depth).map { $0 % depth < k ? b[$0 % depth * n + $0 / depth] : 0 })
+        let padded = GuardedBuffer((0..<m * depth).map { $0 % depth < k ? a[$0 / depth * k + $0 % depth] : 0 })
+        let results = (0..<3).map { _ in GuardedBuffer([Float](repeating: 1, count: m * n)) }
+        variant.floats.gemm(plain.start, k, 1, right.start, n, results[0].start, n, m, n, k)
+        variant.floats.gemm(transposed.start, 1, m, right.start, n, results[1].start, n, m, n, k)
+        variant.floats.gemm_nt(padded.start, depth, rightRows.start, depth, results[2].start, n, m, n, k)
+        for result in results.map(\.values) {
+            for row in 0..<m {
+                for column in 0..<n {
+                    let exact = 1 + (0..<k).reduce(0.0) { $0 + Double(a[row * k + $1]) * Double(b[$1 * n + column]) }
+                    #expect(abs(Double(result[row * n + column]) - exact) <= Self.budget(k, Double(k) + 1))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Variant.available, awkwardLengths) func softmaxAddsUp(variant: Variant, length: Int) {
+        var generator = TestGenerator(state: UInt64(length) + 7)
+        var values = generator.floats(length, 20)
+        if length > 2 { values[1] = -.infinity }
+        let buffer = GuardedBuffer(values)
+        let logarithm = Double(variant.floats.softmax(buffer.start, length))
+        let largest = Double(values.max() ?? 0)
+        let sum = values.reduce(0.0) { $0 + exp(Double($1) - largest) }
+        #expect(abs(logarithm - (largest + log(sum))) < 1e-5)
+        for (value, result) in zip(values, buffer.values) {
+            let exact = exp(Double(value) - largest) / sum
+            let distance = largest - Double(value)
+            let budget = 1e-6 + (distance.isFinite ? distance * 0x1p-23 : 0)
+            #expect(abs(Double(result) - exact) <= budget * exact + 1e-37)
+        }
+    }
+
+    @Test(arguments: Variant.available) func softmaxHoldsAtTheEnds(variant: Variant) {
+        let buffer = GuardedBuffer<Float>([3.0e38, -3.0e38, 0, -.infinity, 3.0e38])
+        _ = variant.floats.softmax(buffer.start, 5)
+        #expect(buffer.values == [0.5, 0, 0, 0, 0.5])
+    }
+
+    @Test(arguments: Variant.available, [1, 3, 8, 16, 17, 64, 100]) func gruGatesAndTheirGradient(variant: Variant, width: Int) {
+        var generator = TestGenerator(state: UInt64(width))
+        // Extremes must saturate, not overflow.
+        var inputValues = generator.floats(3 * width, 4)
+        inputValues[0] = 1000
+        inputValues[width] = -1000
+        let (input, hidden) = (GuardedBuffer(inputValues), GuardedBuffer(generator.floats(3 * width, 4)))
+        let (previous, gradient) = (GuardedBuffer(generator.floats(width)), GuardedBuffer(generator.floats(width)))
+        let gates = GuardedBuffer([Float](repeating: .nan, count: 3 * width))
+        let next = GuardedBuffer([Float](repeating: .nan, count: width))
+        variant.floats.gru_gates(input.start, hidden.start, previous.start, gates.start, next.start, width)
+        let (dInput, dHidden) = (GuardedBuffer([Float](repeating: .nan, count: 3 * width)), GuardedBuffer([Float](repeating: .nan, count: 3 * width)))
+        let dPrevious = GuardedBuffer([Float](repeating: .nan, count: width))
+        variant.floats.gru_gates_backward(
+            gates.start, hidden.start, previous.start, gradient.start, dInput.start, dHidden.start, dPrevious.start, width)
+
+        func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+        let (x, h) = (inputValues.map(Double.init), hidden.values.map(Double.init))
+        for i in 0..<width {
+            let r = sigmoid(x[i] + h[i])
+            let z = sigmoid(x[width + i] + h[width + i])
+            let n = tanh(x[2 * width + i] + r * h[2 * width + i])
+            let before = Double(previous.values[i])
+            let g = Double(gradient.values[i])
+            let throughN = g * (1 - z) * (1 - n * n)
+            let expected = [
+                (Double(next.values[i]), (1 - z) * n + z * before), (Double(dInput.values[2 * width + i]), throughN),
+                (Double(dInput.values[width + i]), g * (before - n) * z * (1 - z)),
+                (Double(dInput.values[i]), throughN * h[2 * width + i] * r * (1 - r)),
+                (Double(dHidden.values[2 * width + i]), throughN * r), (Double(dPrevious.values[i]), g * z),
+            ]
+            for (result, exact) in expected { #expect(abs(result - exact) < 5e-6) }
+        }
+    }
+
+    @Test(arguments: Variant.available, awkwardLengths) func optimizerSteps(variant: Variant, length: Int) {
+        var generator = TestGenerator(state: UInt64(length) + 3)
+        let start = generator.floats(length)
+        let (w, g) = (GuardedBuffer(start), GuardedBuffer(generator.floats(length)))
+        let accumulator = variant.floats.adagrad_row(w.start, 0.5, g.start, 0.1, 1e-6, length)
+        let mean = g.values.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(length)
+        #expect(abs(Double(accumulator) - (0.5 + mean)) < 1e-5)
+        for (place, value) in w.values.enumerated() {
+            let exact = Double(start[place]) - 0.1 * Double(g.values[place]) / ((0.5 + mean).squareRoot() + 1e-6)
+            #expect(abs(Double(value) - exact) < 1e-6)
+        }
+
+        let (m, v) = (GuardedBuffer(generator.floats(length)), GuardedBuffer(generator.floats(length).map(abs)))
+        let (m0, v0, w0) = (m.values, v.values, w.values)
+        variant.floats.adam(w.start, m.start, v.start, g.start, 0.01, 0.9, 0.999, 2, 1e-8, length)
+        for place in 0..<length {
+            let slope = Double(g.values[place])
+            let first = 0.9 * Double(m0[place]) + 0.1 * slope
+            let second = 0.999 * Double(v0[place]) + 0.001 * slope * slope
+            let exact = Double(w0[place]) - 0.01 * first / (second.squareRoot() * 2 + 1e-8)
+            #expect(abs(Double(m.values[place]) - first) < 1e-6)
+            #expect(abs(Double(v.values[place]) - second) < 1e-6)
+            #expect(abs(Double(w.values[place]) - exact) < 1e-4 * (1 + abs(exact)))
+        }
+    }
+
+    @Test(arguments: Variant.available) func magnitudeFindsWhatIsNotFinite(variant: Variant) {
+        for length in awkwardLengths {
+            var values = [Float](repeating: -0.0, count: length)
+            #expect(variant.floats.magnitude(GuardedBuffer(values).start, length) == 0)
+            values[length - 1] = -3.5
+            #expect(variant.floats.magnitude(GuardedBuffer(values).start, length) == 3.5)
+            for bad in [Float.nan, -.nan, .infinity, -.infinity, .signalingNaN] {
+                values[length / 2] = bad
+                #expect(variant.floats.magnitude(GuardedBuffer(values).start, length) == .infinity)
+            }
+        }
+    }
+
+    @Test(arguments: Variant.available, awkwardLengths) func quantizationIsWithinHalfAStep(variant: Variant, length: Int) {
+        var generator = TestGenerator(state: UInt64(length) + 11)
+        var values = generator.floats(length, 2)
+        values[0] = -2
+        let source = GuardedBuffer(values)
+        let scale = variant.floats.magnitude(source.start, length) / 127
+        let (result, plain) = (GuardedBuffer([Int8](repeating: 99, count: length)), GuardedBuffer([Int8](repeating: 99, count: length)))
+        variant.floats.quantize(source.start, scale, result.start, length)
+        kn_float_plain.quantize(source.start, scale, plain.start, length)
+        #expect(result.values == plain.values)
+        #expect(result.values[0] == -127)
+        for (value, quantized) in zip(values, result.values) {
+            // Half a step, and the rounding of the division.
+            #expect(abs(value - Float(quantized) * scale) <= scale * 0.50002)
+        }
+    }
+}

@@ -16,10 +16,10 @@ demo: build
 build: packages swift
 	swift build -c release --product freshet
 
-# Numeric code is slow without optimization: the tests are built as the product is.
+# Numeric code is slow without optimization: the tests are built as the product is, in a folder of their
+# own, because what can be tested is compiled otherwise than what is shipped.
 test: packages swift
-	swift build -c release --product freshet
-	swift test -c release -Xswiftc -enable-testing
+	swift test -c release -Xswiftc -enable-testing --scratch-path .build-test
 
 install:
 	install -D -m 755 .build/release/freshet $(DESTDIR)$(PREFIX)/bin/freshet
@@ -27,7 +27,7 @@ install:
 	install -D -m 644 systemd/freshet.service $(DESTDIR)/lib/systemd/system/freshet.service
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-test
 
 swift:
 	@command -v swift >/dev/null || { echo "swift is not on the PATH: install Swift 6.3 from https://www.swift.org/install" >&2; exit 1; }

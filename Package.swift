@@ -100,9 +100,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+
         // Tests mirror the sources.
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
         .testTarget(name: "EventsTests", dependencies: ["Events"]),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"]),
+        .testTarget(name: "SequenceModelsTests", dependencies: ["SequenceModels", "Tensors"], exclude: ["Golden"]),
+        .testTarget(name: "LearningTests", dependencies: ["Learning", "SequenceModels"]),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", "SequenceModels", "Tensors"]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     ],
     cxxLanguageStandard: .cxx17

@@ -15,12 +15,18 @@ struct Yardsticks {
     /// How far back a rule reaches (Ludewig and Jannach 2018).
     static let rulesStepsMax = 10
 
-    /// What each would list after `last`, best first.
+    /// What each would list after `last`, best first. Where the rules know too few successors, the most
+    /// popular items follow them.
     func lists(count: Int, after last: ItemIndex, excluding excluded: [ItemIndex]) -> [String: [ItemIndex]] {
-        [
-            YardstickName.popular: popularity.top(count, excluding: excluded),
-            YardstickName.markov: transitions.top(count, after: last, excluding: excluded),
-            YardstickName.rules: rules.top(count, after: last, excluding: excluded),
+        let popular = popularity.top(2 * count, excluding: excluded)
+        func filled(_ rules: borrowing SequentialRules) -> [ItemIndex] {
+            let successors = rules.top(count, after: last, excluding: excluded)
+            return successors + popular.lazy.filter { !successors.contains($0) }.prefix(count - successors.count)
+        }
+        return [
+            YardstickName.popular: Array(popular.prefix(count)),
+            YardstickName.markov: filled(transitions),
+            YardstickName.rules: filled(rules),
         ]
     }
 

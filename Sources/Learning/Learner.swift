@@ -89,6 +89,7 @@ public struct Learner: ~Copyable {
         GRU.backward(
             parameters, batch, hiddenGradient: loss.hiddenGradient, &activations, gradients: &gradients,
             rows: &rows)
+        gradients.clipNorm(to: configuration.gradientNormMax)
         table.applyAdagrad(rows, rate: configuration.rate, epsilon: 1e-6)
         optimizer.update(&parameters, gradients: gradients, rate: configuration.denseRate)
         version += 1

@@ -34,11 +34,9 @@ public struct SequentialRules: Sendable {
     /// Equal weights: the lower index is ahead.
     public func top(_ count: Int, after last: ItemIndex, excluding excluded: [ItemIndex]) -> [ItemIndex] {
         guard Int(last) < successors.count else { return [] }
-        let candidates = successors[Int(last)].filter { !excluded.contains($0.item) }
-        let ordered = candidates.sorted { left, right in
+        return successors[Int(last)].filter { !excluded.contains($0.item) }.sorted { left, right in
             left.weight != right.weight ? left.weight > right.weight : left.item < right.item
-        }
-        return ordered.prefix(count).map(\.item)
+        }.prefix(count).map(\.item)
     }
 
     /// Forgets the rules of an item whose row goes to another.

@@ -46,6 +46,30 @@ public struct GRUParameters: ~Copyable {
 }
 
 extension GRUParameters {
+    /// Scales all values down together so that their Euclidean norm is at most `limit` (Pascanu, Mikolov
+    /// and Bengio 2013).
+    public mutating func clipNorm(to limit: Float) {
+        var square: Float = 0
+        for name in Name.allCases {
+            square += withTensor(name) { tensor in
+                (0..<tensor.rows).reduce(Float(0)) { sum, row in sum + tensor.withRow(row) { dot($0, $0) } }
+            }
+        }
+        guard square > limit * limit else { return }
+        let factor = limit / square.squareRoot()
+        for name in Name.allCases {
+            withMutableTensor(name) { tensor in
+                for row in 0..<tensor.rows {
+                    tensor.withMutableRow(row) { values in
+                        for column in 0..<values.count { values[column] *= factor }
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension GRUParameters {
     /// The tensors by the names they carry in checkpoints and exports.
     public enum Name: String, CaseIterable, Sendable {
         case inputWeights = "gru.weight_ih"

@@ -55,16 +55,6 @@ public struct RowGradients: ~Copyable {
         biases[slot(of: item)] += gradient
     }
 
-    /// Scales the whole gradient, for clipping.
-    public mutating func scale(by factor: Float) {
-        for slot in items.indices {
-            vectors.withMutableRow(slot) { row in
-                for column in 0..<row.count { row[column] *= factor }
-            }
-            biases[slot] *= factor
-        }
-    }
-
     private mutating func slot(of item: ItemIndex) -> Int {
         let index = Int(item)
         while slots.count <= index {

@@ -11,8 +11,13 @@ public import Tensors
 public struct SampledSoftmax: ~Copyable {
     /// Rows of the negatives, [N x D].
     private var negativeVectors: Matrix
+    /// What is added to the score of each negative whatever the state: b_j - log(expected count), and 0
+    /// for the target's column, [1 x (N + 1)].
+    private var offsets: Matrix
     /// Logits, then their gradient; the target's is the last column, [P x (N + 1)].
     private var logits: Matrix
+    /// Sum of the logits' gradients over the positions, [1 x (N + 1)].
+    private var logitsGradientSum: Matrix
     /// dL/dh, [P x D].
     public private(set) var hiddenGradient: Matrix
     /// dL/dE of the negatives, [N x D].
@@ -25,7 +30,9 @@ public struct SampledSoftmax: ~Copyable {
         self.positionsMax = positionsMax
         self.negativesMax = negativesMax
         negativeVectors = Matrix(rows: negativesMax, columns: dimensions)
+        offsets = Matrix(rows: 1, columns: negativesMax + 1)
         logits = Matrix(rows: positionsMax, columns: negativesMax + 1)
+        logitsGradientSum = Matrix(rows: 1, columns: negativesMax + 1)
         hiddenGradient = Matrix(rows: positionsMax, columns: dimensions)
         negativeGradient = Matrix(rows: negativesMax, columns: dimensions)
     }
@@ -56,6 +63,7 @@ public struct SampledSoftmax: ~Copyable {
     ) {
         for (row, item) in negatives.items.enumerated() {
             negativeVectors.copyRow(row, from: table.vectors, row: Int(item))
+            offsets[0, row] = table.biases[0, Int(item)] - negatives.logExpectedCounts[row]
         }
         multiplyNT(
             hidden, rows: batch.positionCount, negativeVectors, rows: negativesMax, into: &logits,
@@ -66,14 +74,10 @@ public struct SampledSoftmax: ~Copyable {
                 hidden.withRow(position) { hidden in
                     table.vectors.withRow(Int(target)) { dot(hidden, $0) }
                 } + table.biases[0, Int(target)]
+            logits.addRow(position, from: offsets, row: 0, scale: 1)
             logits.withMutableRow(position) { row in
-                for (column, item) in negatives.items.enumerated() {
-                    // A negative that is the target would push against it.
-                    row[column] =
-                        item == target
-                        ? -.infinity
-                        : row[column] + table.biases[0, Int(item)] - negatives.logExpectedCounts[column]
-                }
+                // A negative that is the target would push against it.
+                for (column, item) in negatives.items.enumerated() where item == target { row[column] = -.infinity }
                 row[negativesMax] = targetScore
             }
         }
@@ -86,7 +90,7 @@ public struct SampledSoftmax: ~Copyable {
             let targetScore = row[last]
             let loss = softmax(&row) - targetScore
             row[last] -= 1
-            for column in 0...last { row[column] *= weight }
+            if weight != 1 { for column in 0...last { row[column] *= weight } }
             return loss * weight
         }
     }
@@ -108,11 +112,11 @@ public struct SampledSoftmax: ~Copyable {
             rows.add(target, from: hidden, row: position, scale: gradient)
             rows.addBias(target, gradient)
         }
+        logitsGradientSum.fill(0, rows: 0..<1)
+        for position in 0..<positions { logitsGradientSum.addRow(0, from: logits, row: position, scale: 1) }
         for (row, item) in negatives.items.enumerated() {
             rows.add(item, from: negativeGradient, row: row, scale: 1)
-            var biasGradient: Float = 0
-            for position in 0..<positions { biasGradient += logits[position, row] }
-            rows.addBias(item, biasGradient)
+            rows.addBias(item, logitsGradientSum[0, row])
         }
     }
 }

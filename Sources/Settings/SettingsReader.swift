@@ -93,6 +93,7 @@ struct SettingsReader {
 
     mutating func map(_ key: String) -> [String: String] {
         knownKeys.append(key)
+        rendered[key] = ""
         guard let content = document.entries[key]?.content else { return [:] }
         guard case .map(let map) = content else {
             if content != .scalar("{}") { report(key, "is not a map") }

@@ -1,0 +1,82 @@
+import SequenceModels
+import Testing
+
+@testable import Learning
+
+@Suite struct CountingTests {
+    @Test(arguments: [UInt64(1), 2, 3]) func theRankingIsThatOfASort(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        var ranking = PopularityRanking(halfLife: 97)
+        var counts = [UInt32](repeating: 0, count: 40)
+        var known = 0
+        var untilHalving = 97
+        for step in 0..<3000 {
+            let item: Int
+            if known < counts.count, step % 211 != 210, generator.next(below: 20) == 0 || known == 0 {
+                item = known
+                known += 1
+            } else {
+                item = min(generator.next(below: known), generator.next(below: known))
+            }
+            if step % 211 == 210 {
+                ranking.remove(ItemIndex(item))
+                counts[item] = 0
+            } else {
+                ranking.observe(ItemIndex(item))
+                counts[item] += 1
+                untilHalving -= 1
+                if untilHalving == 0 {
+                    for index in counts.indices { counts[index] /= 2 }
+                    untilHalving = 97
+                }
+            }
+            let listed = ranking.order.map { counts[Int($0)] }
+            #expect(listed == counts.prefix(known).sorted(by: >))
+            for place in ranking.order.indices {
+                let other = ranking.order[place]
+                #expect(ranking.count(of: other) == counts[Int(other)])
+                #expect(ranking.place(of: other) == (counts[Int(other)] > 0 ? place : nil))
+            }
+        }
+        var restored = PopularityRanking(halfLife: 97)
+        restored.restore(counts: Array(counts.prefix(known)), eventsUntilHalving: 5, halvings: 30)
+        #expect(restored.top(10, excluding: []).map { counts[Int($0)] } == ranking.top(10, excluding: []).map { counts[Int($0)] })
+        let first = ranking.order[0]
+        #expect(!ranking.top(10, excluding: [first]).contains(first))
+    }
+
+    @Test func rulesWeighByDistanceAndStayBounded() {
+        var rules = SequentialRules(stepsMax: 2, successorsMax: 2)
+        rules.observe(5, after: [1, 2, 3])
+        #expect(rules.top(9, after: 3, excluding: []) == [5])
+        #expect(rules.top(9, after: 2, excluding: []) == [5])
+        #expect(rules.top(9, after: 1, excluding: []) == [])
+        rules.observe(6, after: [3])
+        rules.observe(6, after: [3])
+        #expect(rules.top(9, after: 3, excluding: []) == [6, 5])
+        #expect(rules.top(1, after: 3, excluding: [6]) == [5])
+        // A third successor takes the weakest one's place and weight (Space-Saving).
+        rules.observe(7, after: [3])
+        #expect(rules.top(9, after: 3, excluding: []) == [6, 7])
+        rules.remove(3)
+        #expect(rules.top(9, after: 3, excluding: []) == [])
+    }
+
+    @Test func qualityIsWhatItsDefinitionsSay() {
+        var whole = PrequentialQuality(window: nil)
+        var recent = PrequentialQuality(window: 3)
+        #expect(whole.recall(at: 20) == 0)
+        for rank in [1, nil, 4, 20, 21] as [Int?] {
+            whole.record(rank: rank)
+            recent.record(rank: rank)
+        }
+        #expect(whole.scored == 5)
+        #expect(whole.recall(at: 20) == 3.0 / 5)
+        #expect(whole.recall(at: 3) == 1.0 / 5)
+        #expect(abs(whole.meanReciprocalRank(at: 20) - (1 + 0.25 + 0.05) / 5) < 1e-12)
+        // 1 / log2(1 + rank) at ranks 1 and 4.
+        #expect(abs(whole.discountedGain(at: 10) - (1 + 0.430_676_558_073_393_1) / 5) < 1e-12)
+        #expect(recent.scored == 3)
+        #expect(recent.recall(at: 20) == 2.0 / 3)
+    }
+}

@@ -1,0 +1,170 @@
+import Foundation
+import Tensors
+import Testing
+
+@testable import SequenceModels
+
+/// The backward pass against central differences of a forward pass that is written once more, in Double
+/// and without any kernel.
+@Suite struct GradientTests {
+    /// The whole model as one list of numbers: vectors, biases, then the encoder's tensors.
+    private struct Reference {
+        let items = 9
+        let width = 5
+        let windows: [[Int]] = [[0, 4, 4, 1], [8, 2], [3, 7, 5, 0, 6, 2]]
+        let weights = [1.0, 0.3, 1, 2, 0, 1, 1, 0.5, 1]
+        let negatives = [3, 6, 1, 1]
+        let logExpected = [0.2, -0.5, 0, 0]
+        var values: [Double]
+
+        init(seed: UInt64) {
+            var generator = SeededGenerator(seed: seed)
+            let count = items * width + items + 2 * 3 * width * width + 2 * 3 * width
+            values = (0..<count).map { _ in Double(generator.nextSymmetric(0.6)) }
+        }
+
+        var biasStart: Int { items * width }
+        /// W_i, W_h, b_i, b_h begin here.
+        var tensorStarts: [Int] {
+            let square = 3 * width * width
+            let first = biasStart + items
+            return [first, first + square, first + 2 * square, first + 2 * square + 3 * width]
+        }
+
+        func vector(_ item: Int) -> [Double] { Array(values[item * width..<(item + 1) * width]) }
+
+        func gate(_ row: Int, weights: Int, bias: Int, _ x: [Double]) -> Double {
+            let start = tensorStarts[weights] + row * width
+            return values[tensorStarts[bias] + row] + (0..<width).reduce(0) { $0 + values[start + $1] * x[$1] }
+        }
+
+        func step(_ x: [Double], _ h: [Double]) -> [Double] {
+            func sigmoid(_ v: Double) -> Double { 1 / (1 + exp(-v)) }
+            return (0..<width).map { i in
+                let r = sigmoid(gate(i, weights: 0, bias: 2, x) + gate(i, weights: 1, bias: 3, h))
+                let z = sigmoid(gate(width + i, weights: 0, bias: 2, x) + gate(width + i, weights: 1, bias: 3, h))
+                let n = tanh(gate(2 * width + i, weights: 0, bias: 2, x) + r * gate(2 * width + i, weights: 1, bias: 3, h))
+                return (1 - z) * n + z * h[i]
+            }
+        }
+
+        func score(_ h: [Double], _ item: Int) -> Double {
+            zip(h, vector(item)).reduce(values[biasStart + item]) { $0 + $1.0 * $1.1 }
+        }
+
+        var loss: Double {
+            var total = 0.0
+            var position = 0
+            for window in windows {
+                var h = [Double](repeating: 0, count: width)
+                for (item, target) in zip(window, window.dropFirst()) {
+                    h = step(vector(item), h)
+                    var sum = exp(score(h, target))
+                    for (place, negative) in negatives.enumerated() where negative != target {
+                        sum += exp(score(h, negative) - logExpected[place])
+                    }
+                    total += weights[position] * (log(sum) - score(h, target))
+                    position += 1
+                }
+            }
+            return total
+        }
+
+        /// The gradient by central differences.
+        var gradient: [Double] {
+            let step = 1e-5
+            return values.indices.map { place in
+                var (above, below) = (self, self)
+                above.values[place] += step
+                below.values[place] -= step
+                return (above.loss - below.loss) / (2 * step)
+            }
+        }
+    }
+
+    private static let tensorNames = [GRUParameters.Name.inputWeights, .hiddenWeights, .inputBias, .hiddenBias]
+
+    private func table(_ reference: Reference) -> EmbeddingTable {
+        var generator = SeededGenerator(seed: 1)
+        var table = EmbeddingTable(capacity: reference.items, dimensions: reference.width)
+        for item in 0..<reference.items {
+            let bias = Float(reference.values[reference.biasStart + item])
+            table.initializeRow(ItemIndex(item), limit: 1, bias: bias, using: &generator)
+            for (column, value) in reference.vector(item).enumerated() { table.vectors[item, column] = Float(value) }
+        }
+        return table
+    }
+
+    private func encoder(_ reference: Reference) -> GRUParameters {
+        var parameters = GRUParameters(dimensions: reference.width)
+        let ends = Array(reference.tensorStarts.dropFirst()) + [reference.values.count]
+        for (place, name) in Self.tensorNames.enumerated() {
+            let values = reference.values[reference.tensorStarts[place]..<ends[place]].map { Float($0) }
+            parameters.withMutableTensor(name) { $0.take(values) }
+        }
+        return parameters
+    }
+
+    private func batch(_ reference: Reference) -> SequenceBatch {
+        var batch = SequenceBatch(positionsMax: 9)
+        for window in reference.windows {
+            let first = batch.positionCount
+            let items = window.map { ItemIndex($0) }
+            batch.append(items.span) { Float(reference.weights[first + $0]) }
+        }
+        return batch
+    }
+
+    /// The loss, and its gradient in the order of the reference's values.
+    private func differentiate(_ reference: Reference) -> (loss: Double, gradient: [Double]) {
+        let width = reference.width
+        let table = table(reference)
+        let parameters = encoder(reference)
+        let batch = batch(reference)
+        var negatives = NegativeSample(count: reference.negatives.count)
+        negatives.items = reference.negatives.map { ItemIndex($0) }
+        negatives.logExpectedCounts = reference.logExpected.map { Float($0) }
+        var activations = GRUActivations(positionsMax: 9, dimensions: width)
+        var softmax = SampledSoftmax(positionsMax: 9, negativesMax: 4, dimensions: width)
+        var rows = RowGradients(slotsMax: 32, dimensions: width)
+        var gradients = GRUParameters(dimensions: width)
+        GRU.forward(parameters, table, batch, into: &activations)
+        let loss = softmax.lossAndGradient(hidden: activations.hidden, batch, negatives, table, rows: &rows)
+        GRU.backward(
+            parameters, batch, hiddenGradient: softmax.hiddenGradient, &activations, gradients: &gradients, rows: &rows)
+
+        var values = [Double](repeating: 0, count: reference.biasStart + reference.items)
+        for slot in 0..<rows.count {
+            let item = Int(rows.item(at: slot))
+            let vector = rows.withVector(at: slot) { vector in (0..<width).map { Double(vector[$0]) } }
+            values.replaceSubrange(item * width..<(item + 1) * width, with: vector)
+            values[reference.biasStart + item] = Double(rows.bias(at: slot))
+        }
+        for name in Self.tensorNames {
+            values += gradients.withTensor(name) { tensor in tensor.values(rows: tensor.rows) }.map { Double($0) }
+        }
+        return (Double(loss), values)
+    }
+
+    @Test(arguments: [UInt64(1), 2, 3]) func backwardIsTheGradientOfForward(seed: UInt64) {
+        let reference = Reference(seed: seed)
+        let result = differentiate(reference)
+        #expect(abs(result.loss - reference.loss) < 1e-5)
+        let expected = reference.gradient
+        #expect(result.gradient.count == expected.count)
+        for (place, (analytic, numeric)) in zip(result.gradient, expected).enumerated() {
+            #expect(abs(analytic - numeric) < 1e-5 * (1 + abs(numeric)), "parameter \(place)")
+        }
+    }
+
+    @Test func clippingKeepsTheDirection() {
+        var gradients = GRUParameters(dimensions: 2)
+        gradients.inputBias[0, 0] = 3
+        gradients.hiddenWeights[5, 1] = 4
+        gradients.clipNorm(to: 10)
+        #expect(gradients.inputBias[0, 0] == 3)
+        gradients.clipNorm(to: 1)
+        #expect(abs(gradients.inputBias[0, 0] - 0.6) < 1e-6)
+        #expect(abs(gradients.hiddenWeights[5, 1] - 0.8) < 1e-6)
+    }
+}

@@ -1,0 +1,112 @@
+import SequenceModels
+import Tensors
+import Testing
+
+@testable import Serving
+
+@Suite struct RecommenderTests {
+    private static let width = 32
+    private static let items = 400
+
+    private struct Model: ~Copyable {
+        var table: EmbeddingTable
+        var parameters: GRUParameters
+        var snapshot: Snapshot
+        var generator = SeededGenerator(seed: 11)
+
+        init() throws {
+            table = EmbeddingTable(capacity: items + 3, dimensions: width)
+            parameters = GRUParameters(dimensions: width, using: &generator)
+            snapshot = Snapshot(capacity: items + 3, dimensions: width)
+            for item in 0..<ItemIndex(items) {
+                table.initializeRow(item, limit: 1, bias: generator.nextSymmetric(0.2), using: &generator)
+                try snapshot.refreshItem(item, from: table)
+            }
+            try snapshot.refreshEncoder(from: parameters)
+        }
+
+        /// The scores of every item after `window`, in float.
+        func scores(after window: [ItemIndex]) -> [Float] {
+            var batch = SequenceBatch(positionsMax: window.count)
+            batch.append((window + [0]).span) { _ in 1 }
+            var activations = GRUActivations(positionsMax: window.count, dimensions: width)
+            GRU.forward(parameters, table, batch, into: &activations)
+            return (0..<items).map { item in
+                activations.hidden.withRow(window.count - 1) { hidden in
+                    table.vectors.withRow(item) { dot(hidden, $0) }
+                } + table.biases[0, item]
+            }
+        }
+    }
+
+    @Test func int8ListsAreNearlyThoseOfFloat() throws {
+        let model = try Model()
+        var recommender = Recommender(dimensions: Self.width, candidatesMax: 50)
+        var generator = SeededGenerator(seed: 2)
+        var shared = 0
+        for _ in 0..<20 {
+            let window = (0..<8).map { _ in ItemIndex(generator.next(below: Self.items)) }
+            try recommender.rank(after: window.span, in: model.snapshot, limit: 20)
+            let listed = (0..<recommender.candidates.count).map { recommender.candidates.index(at: $0) }
+            #expect(listed.count == 20)
+            #expect(Set(listed).count == 20)
+            let scores = model.scores(after: window)
+            let expected = scores.indices.sorted { scores[$0] > scores[$1] }.prefix(20)
+            shared += Set(expected).intersection(listed).count
+            let falling = (0..<20).map { recommender.candidates.score(at: $0) }
+            #expect(falling == falling.sorted(by: >))
+        }
+        // Of 400 listed; random vectors lie closer to each other than learned ones.
+        #expect(shared >= 360, "\(shared) of 400")
+    }
+
+    @Test func aChangedRowIsServedAtOnceAndARemovedOneNever() throws {
+        var model = try Model()
+        var recommender = Recommender(dimensions: Self.width, candidatesMax: 10)
+        let window: [ItemIndex] = [1, 2, 3]
+        model.table.biases[0, 77] = 100
+        try recommender.rank(after: window.span, in: model.snapshot, limit: 1)
+        #expect(recommender.candidates.index(at: 0) != 77)
+        try model.snapshot.refreshItem(77, from: model.table)
+        try recommender.rank(after: window.span, in: model.snapshot, limit: 1)
+        #expect(recommender.candidates.index(at: 0) == 77)
+        model.snapshot.removeItem(77)
+        try recommender.rank(after: window.span, in: model.snapshot, limit: 10)
+        #expect(!(0..<10).contains { recommender.candidates.index(at: $0) == 77 })
+    }
+
+    @Test func weightsThatAreNotFiniteAreRefused() throws {
+        var model = try Model()
+        model.table.vectors[5, 0] = .nan
+        #expect(throws: TensorError.notFinite(row: 5)) { try refreshItem(5, &model) }
+        model.parameters.hiddenWeights[7, 3] = .infinity
+        #expect(throws: TensorError.notFinite(row: 7)) { try refreshEncoder(&model) }
+    }
+
+    private func refreshItem(_ item: ItemIndex, _ model: inout Model) throws(TensorError) {
+        try model.snapshot.refreshItem(item, from: model.table)
+    }
+
+    private func refreshEncoder(_ model: inout Model) throws(TensorError) {
+        try model.snapshot.refreshEncoder(from: model.parameters)
+    }
+
+    @Test func theReasonIsTheMostSimilarItemOfTheSession() throws {
+        var model = try Model()
+        for column in 0..<Self.width {
+            model.table.vectors[20, column] = column == 0 ? 1 : 0
+            model.table.vectors[21, column] = column < 2 ? 1 : 0
+            model.table.vectors[22, column] = column == 5 ? -1 : 0
+            model.table.vectors[23, column] = column == 0 ? 2 : column == 1 ? 1 : 0
+        }
+        for item: ItemIndex in 20...23 { try model.snapshot.refreshItem(item, from: model.table) }
+        var explanation = Explanation(sessionItemsMax: 3, dimensions: Self.width)
+        let session: [ItemIndex] = [20, 21, 22, 22]
+        explanation.begin(session: session.span, in: model.snapshot)
+        #expect(explanation.reason(for: 23, in: model.snapshot) == 21)
+        #expect(explanation.reason(for: 21, in: model.snapshot) == 20)
+        let against: [ItemIndex] = [22]
+        explanation.begin(session: against.span, in: model.snapshot)
+        #expect(explanation.reason(for: 23, in: model.snapshot) == nil)
+    }
+}

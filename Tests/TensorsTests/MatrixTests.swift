@@ -1,0 +1,115 @@
+import Testing
+
+@testable import Tensors
+
+@Suite struct MatrixTests {
+    private func counting(rows: Int, columns: Int) -> Matrix {
+        var matrix = Matrix(rows: rows, columns: columns)
+        for row in 0..<rows { for column in 0..<columns { matrix[row, column] = Float((row * columns + column) % 11) - 5 } }
+        return matrix
+    }
+
+    @Test(arguments: [(1, 1, 1), (3, 5, 7), (7, 17, 33), (16, 16, 16), (20, 64, 50)])
+    func productsAgreeWithTheirDefinition(shape: (m: Int, n: Int, k: Int)) {
+        let (m, n, k) = shape
+        let a = counting(rows: m, columns: k)
+        let b = counting(rows: k, columns: n)
+        let bT = counting(rows: n, columns: k)
+        var nn = Matrix(rows: m, columns: n)
+        var nt = Matrix(rows: m, columns: n)
+        var tn = Matrix(rows: k, columns: n)
+        let c = counting(rows: m, columns: n)
+        nn.fill(1, rows: 0..<m)
+        nt.fill(99, rows: 0..<m)
+        multiplyNN(a, rows: m, b, rows: k, into: &nn, accumulating: true)
+        multiplyNT(a, rows: m, bT, rows: n, into: &nt, accumulating: false)
+        multiplyTN(a, columns: k, c, rows: m, into: &tn, accumulating: false)
+        // Small whole numbers: float sums are exact.
+        for i in 0..<m {
+            for j in 0..<n {
+                var (product, transposed): (Float, Float) = (1, 0)
+                for p in 0..<k {
+                    product += a[i, p] * b[p, j]
+                    transposed += a[i, p] * bT[j, p]
+                }
+                let results = [nn[i, j], nt[i, j]]
+                #expect(results == [product, transposed])
+            }
+        }
+        for p in 0..<k {
+            for j in 0..<n {
+                var sum: Float = 0
+                for i in 0..<m { sum += a[i, p] * c[i, j] }
+                let result = tn[p, j]
+                #expect(result == sum)
+            }
+        }
+    }
+
+    @Test func vectorProductsAgreeWithTheirDefinition() {
+        let a = counting(rows: 9, columns: 21)
+        let x = (0..<21).map { Float($0 % 5) - 2 }
+        let w = (0..<9).map { Float($0 % 3) - 1 }
+        var y = [Float](repeating: 5, count: 9)
+        var z = [Float](repeating: 1, count: 21)
+        var ySpan = y.mutableSpan
+        a.multiply(x.span, into: &ySpan, accumulating: false)
+        var zSpan = z.mutableSpan
+        a.multiplyTransposed(w.span, addingTo: &zSpan)
+        for row in 0..<9 {
+            var sum: Float = 0
+            for column in 0..<21 { sum += a[row, column] * x[column] }
+            #expect(y[row] == sum)
+        }
+        for column in 0..<21 {
+            var sum: Float = 1
+            for row in 0..<9 { sum += a[row, column] * w[row] }
+            #expect(z[column] == sum)
+        }
+        let square = x.reduce(Float(0)) { $0 + $1 * $1 }
+        #expect(dot(x.span, x.span) == square)
+    }
+
+    @Test func paddingStaysZeroThroughEveryOperation() {
+        var a = counting(rows: 4, columns: 5)
+        a.fill(3, rows: 1..<3)
+        let b = counting(rows: 4, columns: 5)
+        a.addRow(1, from: b, row: 0, scale: 2)
+        a.copyRow(2, from: b, row: 3)
+        var c = Matrix(rows: 4, columns: 5)
+        multiplyNN(a, rows: 4, counting(rows: 5, columns: 5), rows: 5, into: &c, accumulating: true)
+        for row in 0..<4 {
+            for column in 5..<16 {
+                let (left, right) = (unsafe a.pointer(row)[column], unsafe c.pointer(row)[column])
+                #expect(left == 0 && right == 0)
+            }
+        }
+    }
+
+    @Test func topKKeepsTheFirstOfEquals() {
+        var best = TopK(capacity: 3)
+        for (index, score) in [(0, Float(1)), (1, 3), (2, 1), (3, 3), (4, 1), (5, -2)] { best.insert(index: index, score: score) }
+        let kept = (0..<best.count).map { best.index(at: $0) }
+        #expect(kept == [1, 3, 0])
+        var threshold = best.threshold
+        #expect(threshold == 1)
+        best.removeAll(limit: 1)
+        threshold = best.threshold
+        #expect(threshold == -.infinity)
+        best.insert(index: 9, score: -.infinity)
+        let count = best.count
+        #expect(count == 0)
+    }
+
+    @Test func misuseTraps() async {
+        await #expect(processExitsWith: .failure) { _ = Matrix(rows: 0, columns: 3) }
+        await #expect(processExitsWith: .failure) {
+            let matrix = Matrix(rows: 2, columns: 3)
+            _ = matrix[2, 0]
+        }
+        await #expect(processExitsWith: .failure) {
+            var matrix = Matrix(rows: 2, columns: 3)
+            matrix.copyRow(0, from: Matrix(rows: 1, columns: 4), row: 0)
+        }
+    }
+}

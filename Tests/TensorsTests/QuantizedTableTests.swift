@@ -1,0 +1,152 @@
+import Testing
+
+@testable import Tensors
+
+@Suite struct QuantizedTableTests {
+    /// A matrix of numbers that are the same in every run.
+    private func matrix(rows: Int, columns: Int, seed: UInt64) -> Matrix {
+        var state = seed
+        var matrix = Matrix(rows: rows, columns: columns)
+        for row in 0..<rows {
+            for column in 0..<columns {
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                matrix[row, column] = Float(Int32(truncatingIfNeeded: state >> 32)) * 0x1p-31
+            }
+        }
+        return matrix
+    }
+
+    @Test(arguments: [1, 3, 16, 17, 64, 70]) func aValueIsWithinHalfOfItsRowsScale(columns: Int) throws {
+        let source = matrix(rows: 5, columns: columns, seed: 1)
+        var table = QuantizedTable(capacity: 5, columns: columns)
+        for row in 0..<5 {
+            try table.setRow(row, from: source, sourceRow: row, bias: 0)
+            var back = [Float](repeating: .nan, count: columns)
+            var span = back.mutableSpan
+            table.dequantizeRow(row, into: &span)
+            let largest = (0..<columns).map { abs(source[row, $0]) }.max() ?? 0
+            for column in 0..<columns { #expect(abs(back[column] - source[row, column]) <= largest / 127 * 0.50002) }
+        }
+    }
+
+    @Test(arguments: [(1, 1, 1), (15, 7, 3), (16, 64, 20), (17, 64, 20), (1000, 33, 20), (2500, 64, 7), (40, 64, 100)])
+    func topKIsTheWholeRankingCutShort(shape: (rows: Int, columns: Int, count: Int)) throws {
+        let source = matrix(rows: shape.rows + 1, columns: shape.columns, seed: 7)
+        var table = QuantizedTable(capacity: shape.rows + 9, columns: shape.columns)
+        // Every tenth row repeats another one: equal scores go to the lower row.
+        for row in 0..<shape.rows {
+            try table.setRow(row, from: source, sourceRow: row % 10 == 9 ? row - 4 : row, bias: 0)
+        }
+        var query = QuantizedVector(columns: shape.columns)
+        try query.quantize(source, row: shape.rows)
+        var best = TopK(capacity: 100)
+        best.removeAll(limit: shape.count)
+        table.topK(query, into: &best)
+
+        var ranked: [(row: Int, score: Float)] = []
+        for row in 0..<shape.rows { ranked.append((row, exactScore(table, query, row))) }
+        ranked.sort { $0.score != $1.score ? $0.score > $1.score : $0.row < $1.row }
+        let expected = ranked.prefix(shape.count)
+        #expect(best.count == expected.count)
+        for (place, entry) in expected.enumerated() where place < best.count {
+            #expect(best.index(at: place) == entry.row)
+            #expect(best.score(at: place) == entry.score)
+        }
+    }
+
+    /// The score as `scores` gives it, one row of a table of whole blocks.
+    private func exactScore(_ table: borrowing QuantizedTable, _ query: borrowing QuantizedVector, _ row: Int) -> Float {
+        var one = TopK(capacity: table.capacity)
+        table.topK(query, into: &one)
+        for place in 0..<one.count where one.index(at: place) == row { return one.score(at: place) }
+        return -.infinity
+    }
+
+    @Test func scoresAreTheFloatProductsWithinTheQuantizationBound() throws {
+        let source = matrix(rows: 33, columns: 48, seed: 5)
+        var table = QuantizedTable(capacity: 32, columns: 48)
+        for row in 0..<32 { try table.setRow(row, from: source, sourceRow: row, bias: Float(row)) }
+        var query = QuantizedVector(columns: 48)
+        try query.quantize(source, row: 32)
+        var scores = [Float](repeating: 0, count: 32)
+        var span = scores.mutableSpan
+        table.scores(query, into: &span)
+        for row in 0..<32 {
+            let exact = (0..<48).reduce(Double(row)) { $0 + Double(source[row, $1]) * Double(source[32, $1]) }
+            // Each factor is off by at most half a step of 1/127.
+            let budget: Double = 48 * 1.01 / 127
+            let distance = abs(Double(scores[row]) - exact)
+            #expect(distance < budget)
+        }
+    }
+
+    @Test func whatIsNotFiniteIsRefusedAndChangesNothing() throws {
+        var source = matrix(rows: 2, columns: 8, seed: 3)
+        var table = QuantizedTable(capacity: 2, columns: 8)
+        try table.setRow(0, from: source, sourceRow: 0, bias: 0)
+        var before = [Float](repeating: 0, count: 8)
+        var span = before.mutableSpan
+        table.dequantizeRow(0, into: &span)
+        for bad in [Float.nan, .infinity, -.infinity] {
+            source[1, 7] = bad
+            #expect(refusal { () throws(TensorError) in try table.setRow(0, from: source, sourceRow: 1, bias: 0) } == .notFinite(row: 0))
+            #expect(refusal { () throws(TensorError) in try table.setRow(0, from: source, sourceRow: 0, bias: bad) } == .notFinite(row: 0))
+            var query = QuantizedVector(columns: 8)
+            #expect(refusal { () throws(TensorError) in try query.quantize(source, row: 1) } == .notFinite(row: 1))
+        }
+        var after = [Float](repeating: 0, count: 8)
+        var afterSpan = after.mutableSpan
+        table.dequantizeRow(0, into: &afterSpan)
+        #expect(after == before)
+    }
+
+    private func refusal(_ body: () throws(TensorError) -> Void) -> TensorError? {
+        do throws(TensorError) { try body() } catch { return error }
+        return nil
+    }
+
+    @Test func aRowOfZerosScoresItsBiasAndARemovedRowNothing() throws {
+        let source = Matrix(rows: 1, columns: 16)
+        var table = QuantizedTable(capacity: 40, columns: 16)
+        for row in 0..<20 { try table.setRow(row, from: source, sourceRow: 0, bias: Float(row)) }
+        table.removeRow(19)
+        var query = QuantizedVector(columns: 16)
+        try query.quantize(source, row: 0)
+        var best = TopK(capacity: 30)
+        table.topK(query, into: &best)
+        // Rows 20 to 31 stand in an open block, and nobody has set them.
+        #expect(best.count == 19)
+        #expect(best.index(at: 0) == 18)
+        #expect(best.score(at: 0) == 18)
+        try table.setRow(19, from: source, sourceRow: 0, bias: 7)
+        best.removeAll(limit: 30)
+        table.topK(query, into: &best)
+        #expect(best.count == 20)
+    }
+
+    @Test func everyInstructionSetGivesTheSameList() async {
+        // In a process of its own: the choice is the whole process's.
+        await #expect(processExitsWith: .success) {
+            var source = Matrix(rows: 301, columns: 64)
+            var state: UInt64 = 1
+            for row in 0..<301 {
+                for column in 0..<64 {
+                    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                    source[row, column] = Float(Int32(truncatingIfNeeded: state >> 32)) * 0x1p-31
+                }
+            }
+            var lists: [[Int]] = []
+            for set in InstructionSet.available {
+                precondition(InstructionSet.select(set) && InstructionSet.current == set, "\(set) is in use")
+                var table = QuantizedTable(capacity: 300, columns: 64)
+                for row in 0..<300 { try table.setRow(row, from: source, sourceRow: row, bias: 0) }
+                var query = QuantizedVector(columns: 64)
+                try query.quantize(source, row: 300)
+                var best = TopK(capacity: 20)
+                table.topK(query, into: &best)
+                lists.append((0..<20).map { best.index(at: $0) })
+            }
+            precondition(lists.allSatisfy { $0 == lists[0] }, "one list on every instruction set")
+        }
+    }
+}

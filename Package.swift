@@ -109,6 +109,8 @@ let package = Package(
         .testTarget(name: "SequenceModelsTests", dependencies: ["SequenceModels", "Tensors"], exclude: ["Golden"]),
         .testTarget(name: "LearningTests", dependencies: ["Learning", "SequenceModels"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "SequenceModels", "Tensors"]),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "Checkpoints", "Events", "Learning"]),
+        .testTarget(name: "StateStoreTests", dependencies: ["StateStore", "Checkpoints", "Events"]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
     ],
     cxxLanguageStandard: .cxx17

@@ -1,6 +1,6 @@
 internal import GRDB
 
-/// The tables of a state file. A change of format is a new migration at the end, never a change of
+/// The tables of a state file. Identifiers are blobs: text would end at a zero byte, and two users become one. A change of format is a new migration at the end, never a change of
 /// one that has shipped.
 enum Schema {
     /// "frsh": tells the file from any other SQLite database.
@@ -15,9 +15,9 @@ enum Schema {
                     CREATE TABLE model (
                         one INTEGER PRIMARY KEY CHECK (one = 1), encoder TEXT NOT NULL,
                         dimensions INTEGER NOT NULL, version INTEGER NOT NULL) STRICT;
-                    CREATE TABLE item (place INTEGER PRIMARY KEY, id TEXT NOT NULL, payload BLOB NOT NULL) STRICT;
+                    CREATE TABLE item (place INTEGER PRIMARY KEY, id BLOB NOT NULL, payload BLOB NOT NULL) STRICT;
                     CREATE TABLE user (
-                        id TEXT PRIMARY KEY, last_active INTEGER NOT NULL, payload BLOB NOT NULL
+                        id BLOB PRIMARY KEY, last_active INTEGER NOT NULL, payload BLOB NOT NULL
                     ) STRICT, WITHOUT ROWID;
                     CREATE TABLE blob (name TEXT PRIMARY KEY, payload BLOB NOT NULL) STRICT, WITHOUT ROWID;
                     CREATE TABLE offset (

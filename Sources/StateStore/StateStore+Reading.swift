@@ -20,7 +20,7 @@ extension StateStore {
         try read { database in
             let rows = try Row.fetchCursor(database, sql: "SELECT place, id, payload FROM item ORDER BY place")
             while let row = try rows.next() {
-                guard let id = ItemID(row["id"]), let index = UInt32(exactly: row["place"] as Int64) else {
+                guard let id = Self.text(row["id"]).flatMap(ItemID.init), let index = UInt32(exactly: row["place"] as Int64) else {
                     throw StateStoreError.damaged(path: directory, reason: "an item row has no valid id")
                 }
                 let payload: Data = row["payload"]
@@ -35,7 +35,7 @@ extension StateStore {
             let rows = try Row.fetchCursor(
                 database, sql: "SELECT id, last_active, payload FROM user ORDER BY last_active, id")
             while let row = try rows.next() {
-                guard let id = UserID(row["id"]) else {
+                guard let id = Self.text(row["id"]).flatMap(UserID.init) else {
                     throw StateStoreError.damaged(path: directory, reason: "a user row has no valid id")
                 }
                 let payload: Data = row["payload"]
@@ -66,6 +66,8 @@ extension StateStore {
                 }, uniquingKeysWith: { first, _ in first })
         }
     }
+
+    private static func text(_ bytes: Data) -> String? { String(validating: bytes, as: UTF8.self) }
 
     /// - Throws: what `body` throws as a `StateStoreError` as it is, anything else as damage: a row that
     ///   nobody can read is one.

@@ -68,13 +68,13 @@ public final class StateStore: Sendable {
             arguments: [model.encoder, model.dimensions, Int64(bitPattern: model.modelVersion)])
         let item = try database.makeStatement(sql: "INSERT OR REPLACE INTO item VALUES (?, ?, ?)")
         for row in checkpoint.items {
-            try item.execute(arguments: [Int64(row.index), row.id.text, Data(row.payload)])
+            try item.execute(arguments: [Int64(row.index), Data(row.id.text.utf8), Data(row.payload)])
         }
         let removal = try database.makeStatement(sql: "DELETE FROM user WHERE id = ?")
-        for user in checkpoint.removedUsers { try removal.execute(arguments: [user.text]) }
+        for user in checkpoint.removedUsers { try removal.execute(arguments: [Data(user.text.utf8)]) }
         let user = try database.makeStatement(sql: "INSERT OR REPLACE INTO user VALUES (?, ?, ?)")
         for row in checkpoint.users {
-            try user.execute(arguments: [row.id.text, Int64(bitPattern: row.lastActive), Data(row.payload)])
+            try user.execute(arguments: [Data(row.id.text.utf8), Int64(bitPattern: row.lastActive), Data(row.payload)])
         }
         for (name, payload) in checkpoint.blobs {
             try database.execute(sql: "INSERT OR REPLACE INTO blob VALUES (?, ?)", arguments: [name, Data(payload)])

@@ -44,7 +44,7 @@ import Testing
         table.topK(query, into: &best)
 
         var ranked: [(row: Int, score: Float)] = []
-        for row in 0..<shape.rows { ranked.append((row, exactScore(table, query, row))) }
+        for row in 0..<shape.rows { ranked.append((row, definition(of: row, in: table, source, query))) }
         ranked.sort { $0.score != $1.score ? $0.score > $1.score : $0.row < $1.row }
         let expected = ranked.prefix(shape.count)
         #expect(best.count == expected.count)
@@ -54,12 +54,20 @@ import Testing
         }
     }
 
-    /// The score as `scores` gives it, one row of a table of whole blocks.
-    private func exactScore(_ table: borrowing QuantizedTable, _ query: borrowing QuantizedVector, _ row: Int) -> Float {
-        var one = TopK(capacity: table.capacity)
-        table.topK(query, into: &one)
-        for place in 0..<one.count where one.index(at: place) == row { return one.score(at: place) }
-        return -.infinity
+    /// The score of a row as CKernels.h defines it, from whole numbers.
+    private func definition(
+        of row: Int, in table: borrowing QuantizedTable, _ source: borrowing Matrix, _ query: borrowing QuantizedVector
+    ) -> Float {
+        let sourceRow = row % 10 == 9 ? row - 4 : row
+        let scale = QuantizedTable.scale(forMagnitude: (0..<table.columns).map { abs(source[sourceRow, $0]) }.max() ?? 0)
+        var values = [Float](repeating: 0, count: table.columns)
+        var span = values.mutableSpan
+        table.dequantizeRow(row, into: &span)
+        var sum = 0
+        for column in 0..<table.columns {
+            sum += Int((values[column] / scale).rounded()) * (unsafe Int(query.memory.start[column]) - 128)
+        }
+        return Float(sum) * scale * query.scale
     }
 
     @Test func scoresAreTheFloatProductsWithinTheQuantizationBound() throws {

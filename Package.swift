@@ -112,6 +112,20 @@ let package = Package(
         .testTarget(name: "EngineTests", dependencies: ["Engine", "Checkpoints", "Events", "Learning"]),
         .testTarget(name: "StateStoreTests", dependencies: ["StateStore", "Checkpoints", "Events"]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
+        .testTarget(name: "StreamingTests", dependencies: ["Streaming", "Events"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
+        .testTarget(name: "EventFilesTests", dependencies: ["EventFiles", "Events"]),
+        .testTarget(
+            name: "HTTPServiceTests",
+            dependencies: [
+                "HTTPService", "Events", "Telemetry", .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Events"]),
+        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Engine", "Events"]),
+        .testTarget(name: "HouseTests"),
+        .testTarget(name: "EndToEndTests", dependencies: ["Events", "Streaming"]),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Engine", "Events", "HTTPService", "StateStore", "Streaming"]),
     ],
     cxxLanguageStandard: .cxx17
 )

@@ -48,6 +48,7 @@ extension EngineThread {
         for partition in partitions {
             tracker.remove(partition)
             highWatermarks[partition] = nil
+            figures.newest[partition] = nil
             assigned.remove(partition)
             awaitingStart.remove(partition)
         }

@@ -76,19 +76,25 @@ extension EngineThread {
         report.items = engine.itemCount
         report.users = engine.userCount
         report.residentBytes = ProcessFigures.current().residentBytes
-        for (model, quality) in engine.quality { report.quality[model] = RankingQuality(quality) }
+        report.quality = engine.quality.mapValues(RankingQuality.init)
+        report.wholeQuality = engine.wholeQuality.mapValues(RankingQuality.init)
         let next = engine.nextOffsets
+        let time = WallClock.now()
         var lagRecords: Int64 = 0
+        var lagMilliseconds: Int64?
         for partition in assigned.sorted(by: { ($0.topic, $0.partition) < ($1.topic, $1.partition) }) {
             let position = next[partition]
             let lag = highWatermarks[partition].map { max(0, $0 - (position ?? 0)) }
             lagRecords += lag ?? 0
+            if let lag, lag > 0, let newest = figures.newest[partition] {
+                lagMilliseconds = max(lagMilliseconds ?? 0, time.milliseconds - newest.milliseconds)
+            }
             report.partitions.append(
                 PartitionStatus(
                     topic: partition.topic, partition: partition.partition, position: position,
                     committed: figures.committed[partition], lagRecords: lag))
         }
-        if lagRecords == 0 { report.consumerLagSeconds = 0 }
+        report.consumerLagSeconds = lagRecords == 0 ? 0 : lagMilliseconds.map { Double($0) / 1000 }
         let finished = report
         board.with { $0.report = finished }
     }

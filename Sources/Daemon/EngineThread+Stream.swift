@@ -7,6 +7,9 @@ internal import Telemetry
 
 /// From records to lists, and from acknowledgements to commits.
 extension EngineThread {
+    /// A broker that is down is tried every second, and reported at this interval.
+    private static let quietTime = Duration.seconds(30)
+
     /// A record that the engine takes, and when it was polled.
     private struct Accepted {
         var input: EngineInput
@@ -51,6 +54,7 @@ extension EngineThread {
         accepted.reserveCapacity(records.count)
         for record in records {
             tracker.begin(record.source)
+            figures.newest[record.source.topicPartition] = record.timestamp
             try accept(record, polled: polled, now: now, into: &accepted)
         }
         let began = ContinuousClock.now
@@ -130,6 +134,7 @@ extension EngineThread {
             do throws(StreamingError) {
                 return try producer.send(letter.record, token: token)
             } catch {
+                if error.recovery == .passOver { return passOver(token, error) }
                 guard error == .queueFull, ContinuousClock.now < deadline else { throw .streaming(error) }
                 try collectDeliveries(timeout: .milliseconds(10))
             }
@@ -148,6 +153,10 @@ extension EngineThread {
                 tracker.finish(letter.source)
                 continue
             }
+            if failure.recovery == .passOver {
+                passOver(report.token, failure)
+                continue
+            }
             try handle(failure)
             // The brokers do not have it: send it again, under the same token.
             guard let letter = outbox.letter(report.token) else { continue }
@@ -157,10 +166,24 @@ extension EngineThread {
         }
     }
 
-    /// Errors that pass are logged, those that do not end the daemon.
-    private func handle(_ error: StreamingError) throws(DaemonError) {
+    /// Gives up on a record that the brokers will never take: no record stops the stream.
+    private mutating func passOver(_ token: UInt, _ failure: StreamingError) {
+        guard let letter = outbox.remove(token) else { return }
+        figures.undeliverable += 1
+        logger.error(
+            "a record was passed over: \(failure)",
+            metadata: ["topic": "\(letter.record.topic)", "answers": "\(letter.source)"])
+        tracker.finish(letter.source)
+    }
+
+    /// Errors that pass are logged, each kind once in a while; those that do not end the daemon.
+    private mutating func handle(_ error: StreamingError) throws(DaemonError) {
         switch error.recovery {
-        case .retry: logger.warning("\(error)")
+        case .retry, .passOver:
+            let now = ContinuousClock.now
+            guard quietUntil[error.name].map({ $0 < now }) ?? true else { return }
+            quietUntil[error.name] = now + Self.quietTime
+            logger.warning("\(error)")
         case .stop, .reconfigure: throw .streaming(error)
         }
     }

@@ -33,6 +33,8 @@ struct EngineThread: ~Copyable {
     var awaitingStart: Set<TopicPartition> = []
     var highWatermarks: [TopicPartition: Int64] = [:]
     var reports: [DeliveryReport] = []
+    /// For each kind of passing error, when it may be logged again.
+    var quietUntil: [String: ContinuousClock.Instant] = [:]
 
     /// Records in one batch.
     static let batchMax = 256
@@ -50,7 +52,7 @@ struct EngineThread: ~Copyable {
         do throws(StreamingError) {
             let kafka = KafkaConfiguration(settings)
             consumer = try Consumer(kafka, topics: [settings.topics.events])
-            producer = try Producer(kafka)
+            producer = try Producer(kafka, topics: [settings.topics.recommendations, settings.topics.deadLetters])
         } catch { throw .streaming(error) }
         guard let decoder = EventDecoder(fields: settings.topics.eventsFields, limits: settings.events) else {
             throw .decoder

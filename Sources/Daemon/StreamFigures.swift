@@ -5,6 +5,10 @@ internal import Telemetry
 struct StreamFigures {
     var counts = EventCounts()
     var deadLetters: [String: UInt64] = [:]
+    /// Records that the brokers will never take.
+    var undeliverable: UInt64 = 0
+    /// For each partition, Kafka's time of the newest record that was read.
+    var newest: [TopicPartition: Timestamp] = [:]
     var committed: [TopicPartition: Int64] = [:]
     private var published: UInt64 = 0
     private var recommend = LatencyHistogram()
@@ -67,6 +71,7 @@ struct StreamFigures {
         report.events = counts
         report.deadLetters = deadLetters
         report.recommendationsPublished = published
+        report.undeliverable = undeliverable
         report.checkpointAgeSeconds = lastCheckpoint.map { (now - $0) / .seconds(1) }
         report.checkpointsSucceeded = checkpointsSucceeded
         report.checkpointsFailed = checkpointsFailed

@@ -54,6 +54,7 @@ extension Engine {
         lists[Self.modelName] = sessions[row].ranking
         for (model, rank) in CandidateLists(byModel: lists).ranks(of: target) {
             quality[model]?.record(rank: rank)
+            wholeQuality[model]?.record(rank: rank)
         }
     }
 }

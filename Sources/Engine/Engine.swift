@@ -23,6 +23,8 @@ public struct Engine: ~Copyable {
     var yardsticks = Yardsticks()
     /// Test-then-train quality over the newest lists, by model.
     public internal(set) var quality: [String: PrequentialQuality] = [:]
+    /// The same over every list since the start of this process.
+    public internal(set) var wholeQuality: [String: PrequentialQuality] = [:]
     var changes = ChangeLog()
     var staged = StagedWindows()
 
@@ -48,6 +50,7 @@ public struct Engine: ~Copyable {
         explanation = Explanation(sessionItemsMax: Self.explainingItemsMax, dimensions: dimensions)
         for model in [Self.modelName] + YardstickName.all {
             quality[model] = PrequentialQuality(window: configuration.qualityWindow)
+            wholeQuality[model] = PrequentialQuality(window: nil)
         }
         try refreshEncoder()
     }

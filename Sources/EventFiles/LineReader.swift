@@ -61,7 +61,10 @@ internal import Glibc
         let count = unsafe buffer.withUnsafeMutableBufferPointer { bytes in
             unsafe gzread(file, bytes.baseAddress, UInt32(bytes.count))
         }
-        guard count >= 0 else { throw .damaged(path: path, line: lineNumber) }
+        var status: Int32 = 0
+        if count <= 0 { _ = unsafe gzerror(file, &status) }
+        // A compressed file that was cut short ends like one that is whole, but for this status.
+        guard count >= 0, status == Z_OK || status == Z_STREAM_END else { throw .damaged(path: path, line: lineNumber) }
         filled = Int(count)
         place = 0
         return count > 0

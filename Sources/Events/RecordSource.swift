@@ -23,3 +23,7 @@ public struct RecordSource: Hashable, Sendable {
         self.offset = offset
     }
 }
+
+extension RecordSource: CustomStringConvertible {
+    public var description: String { "\(topicPartition)@\(offset)" }
+}

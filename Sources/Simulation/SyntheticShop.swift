@@ -4,22 +4,26 @@ internal import Foundation
 /// A made-up shop whose visitors have habits: what a sequence model can find, planted, so that a demo
 /// on an empty machine shows learning and not noise.
 ///
-/// Items stand in categories, a few of them far more visited than the rest (Zipf). Each item has
-/// companions that are likely to come next; which of them depends on the item before as well, so that
-/// order matters. Every so often some items change companions, and new items open: what was learned
-/// grows old. Everything follows from the seed.
+/// Each visitor has a taste for the length of a visit. Most items speak to one taste and are followed by
+/// their companions; the shop's bestsellers are visited by everybody, and what follows one depends on
+/// the taste that the items before it have shown. A model of the last item alone is lost there. Every so
+/// often an item changes its companions, or a new item opens: what was learned grows old. Everything
+/// follows from the seed.
 public struct SyntheticShop: Sendable {
     public struct Configuration: Sendable, Equatable {
         public var seed: UInt64 = 1
         public var users = 5_000
-        public var items = 2_000
-        /// Items that open while the shop runs, beyond `items`.
-        public var newItems = 500
-        public var categories = 40
+        public var tastes = 12
+        public var itemsPerTaste = 30
+        public var bestsellers = 40
+        /// Items that open while the shop runs.
+        public var newItems = 200
         /// Events of a visit, on average.
-        public var visitLength = 8
-        /// Events after which some items change companions and a new item opens.
-        public var driftInterval = 400
+        public var visitLength = 10
+        /// Events after which an item changes its companions.
+        public var driftInterval = 100
+        /// Events after which a new item opens.
+        public var openingInterval = 200
         /// Events a second, as their timestamps tell.
         public var eventsPerSecond = 500
         public var start = Timestamp(milliseconds: 1_767_225_600_000)
@@ -29,16 +33,18 @@ public struct SyntheticShop: Sendable {
 
     private let configuration: Configuration
     private var generator: ShopGenerator
-    /// For each item, the likely next ones.
-    private var companions: [[Int]] = []
-    private var openItems: Int
+    /// The open items of each taste, in the order in which they opened.
+    private var shelves: [[Int]]
+    /// For each item that speaks to a taste, the items that are likely to come next.
+    private var companions: [Int: [Int]] = [:]
+    private var itemCount = 0
     private var visits: [Visit] = []
     private var produced = 0
 
     private struct Visit: Sendable {
         var user: Int
+        var taste: Int
         var last: Int
-        var beforeLast: Int
     }
 
     /// Likely next items of an item.
@@ -49,23 +55,24 @@ public struct SyntheticShop: Sendable {
     public init(_ configuration: Configuration) {
         self.configuration = configuration
         generator = ShopGenerator(state: configuration.seed)
-        openItems = configuration.items
-        for item in 0..<configuration.items + configuration.newItems {
-            companions.append(Self.drawCompanions(of: item, configuration, &generator))
-        }
+        shelves = [[Int]](repeating: [], count: configuration.tastes)
+        // Bestsellers come first: items 0..<bestsellers.
+        itemCount = configuration.bestsellers
+        for place in 0..<configuration.tastes * configuration.itemsPerTaste { open(taste: place % configuration.tastes) }
+        for taste in shelves.indices { for item in shelves[taste] { drawCompanions(of: item, taste: taste) } }
     }
 
     /// The next event of the shop; there is always one.
     public mutating func next() -> Event {
-        if produced > 0 && produced % configuration.driftInterval == 0 { drift() }
+        age()
         let place = continuedVisit()
         let item = nextItem(visits[place])
-        visits[place].beforeLast = visits[place].last
         visits[place].last = item
         let elapsed = Int64(produced) * 1000 / Int64(configuration.eventsPerSecond)
         produced += 1
         return Event(
-            user: Self.user(visits[place].user), item: Self.item(item), type: generator.unit() < 0.05 ? "purchase" : "view",
+            user: Self.identifier("u\(visits[place].user)", UserID.init), item: Self.identifier("i\(item)", ItemID.init),
+            type: generator.unit() < 0.03 ? "purchase" : "view",
             timestamp: Timestamp(milliseconds: configuration.start.milliseconds + elapsed))
     }
 
@@ -73,8 +80,8 @@ public struct SyntheticShop: Sendable {
     private mutating func continuedVisit() -> Int {
         let isNew = generator.unit() < 1 / Double(configuration.visitLength)
         if visits.count == Self.visitsMax && !isNew { return generator.below(visits.count) }
-        let visit = Visit(
-            user: generator.below(configuration.users), last: popularItem(), beforeLast: generator.below(openItems))
+        let taste = generator.below(configuration.tastes)
+        let visit = Visit(user: generator.below(configuration.users), taste: taste, last: shelfItem(taste))
         if visits.count < Self.visitsMax {
             visits.append(visit)
             return visits.count - 1
@@ -86,44 +93,48 @@ public struct SyntheticShop: Sendable {
 
     private mutating func nextItem(_ visit: Visit) -> Int {
         let chance = generator.unit()
-        if chance < 0.10 { return popularItem() }
-        if chance < 0.15 { return visit.beforeLast }
-        if chance < 0.20 { return openItems - 1 - generator.below(min(20, openItems)) }
-        let likely = companions[visit.last]
-        // The item before tilts the choice: a first-order model sees only half of the habit.
-        let tilt = visit.beforeLast % Self.companionCount
-        let choice = generator.unit() < 0.6 ? tilt : generator.below(Self.companionCount)
-        return min(likely[choice], openItems - 1)
+        if chance < 0.35 { return zipf(configuration.bestsellers) }
+        guard chance > 0.45, let likely = companions[visit.last] else { return shelfItem(visit.taste) }
+        return likely[generator.below(Self.companionCount)]
     }
 
-    /// An item by Zipf's law with exponent 1: the inverse of its distribution, nearly.
-    private mutating func popularItem() -> Int {
-        let rank = exp(generator.unit() * log(Double(openItems)))
-        return min(openItems - 1, max(0, Int(rank) - 1))
+    /// An item of a taste; the first on the shelf are seen most.
+    private mutating func shelfItem(_ taste: Int) -> Int { shelves[taste][zipf(shelves[taste].count)] }
+
+    /// A place below `count` by Zipf's law with exponent 1: the inverse of its distribution, nearly.
+    private mutating func zipf(_ count: Int) -> Int {
+        let rank = exp(generator.unit() * log(Double(count + 1)))
+        return min(count - 1, max(0, Int(rank) - 1))
     }
 
-    private mutating func drift() {
-        for _ in 0..<max(1, openItems / 200) {
-            let item = generator.below(openItems)
-            companions[item] = Self.drawCompanions(of: item, configuration, &generator)
+    /// Old habits change, and new items open.
+    private mutating func age() {
+        guard produced > 0 else { return }
+        if produced % configuration.driftInterval == 0 {
+            let taste = generator.below(configuration.tastes)
+            drawCompanions(of: shelves[taste][generator.below(shelves[taste].count)], taste: taste)
         }
-        openItems = min(openItems + 1, configuration.items + configuration.newItems)
-    }
-
-    private static func drawCompanions(
-        of item: Int, _ configuration: Configuration, _ generator: inout ShopGenerator
-    ) -> [Int] {
-        let total = configuration.items + configuration.newItems
-        return (0..<companionCount).map { _ in
-            // Of the same category: items are dealt to categories one by one.
-            let step = generator.below(max(1, total / configuration.categories)) * configuration.categories
-            return (item + step) % total
+        let opened = configuration.bestsellers + configuration.tastes * configuration.itemsPerTaste
+        if produced % configuration.openingInterval == 0, itemCount < opened + configuration.newItems {
+            let taste = generator.below(configuration.tastes)
+            let item = open(taste: taste)
+            drawCompanions(of: item, taste: taste)
+            // Somebody points to it from now on.
+            let neighbor = shelves[taste][generator.below(shelves[taste].count)]
+            companions[neighbor]?[generator.below(Self.companionCount)] = item
         }
     }
 
-    private static func user(_ number: Int) -> UserID { identifier("u\(number)", UserID.init) }
+    @discardableResult
+    private mutating func open(taste: Int) -> Int {
+        shelves[taste].append(itemCount)
+        itemCount += 1
+        return itemCount - 1
+    }
 
-    private static func item(_ number: Int) -> ItemID { identifier("i\(number)", ItemID.init) }
+    private mutating func drawCompanions(of item: Int, taste: Int) {
+        companions[item] = (0..<Self.companionCount).map { _ in shelves[taste][generator.below(shelves[taste].count)] }
+    }
 
     private static func identifier<ID>(_ text: String, _ make: (String) -> ID?) -> ID {
         guard let id = make(text) else { preconditionFailure("a letter and a number are an identifier") }

@@ -18,7 +18,8 @@ public struct KafkaConfiguration: Sendable {
             "bootstrap.servers": bootstrapServers,
             "client.id": clientID,
             "statistics.interval.ms": "1000",
-            // Reconnects are normal and reported once, as events.
+            // What goes wrong comes as events; librdkafka's own lines would say it again in another form.
+            "log_level": "2",
             "log.connection.close": "false",
             // A broker that comes back is found within a second.
             "reconnect.backoff.max.ms": "1000",
@@ -45,6 +46,8 @@ public struct KafkaConfiguration: Sendable {
         // Where the Java client would put the key, so that other programs find it there.
         all["partitioner"] = "murmur2_random"
         all["linger.ms"] = "2"
+        // A dead letter is as large as the record was: what is too large is the broker's to say.
+        all["message.max.bytes"] = "50000000"
         all["queue.buffering.max.messages"] = "20000"
         all["queue.buffering.max.kbytes"] = "65536"
         let consumerOnly: Set<String> = ["session.timeout.ms", "fetch.wait.max.ms", "auto.offset.reset", "max.poll.interval.ms"]

@@ -13,15 +13,24 @@ public struct DeliveryReport: Sendable {
 @safe public final class Producer {
     private let client: KafkaClient
     private let queue: OpaquePointer
+    /// Held so that their leaders are known before the first record: looking them up takes a second.
+    private let topics: [OpaquePointer]
 
-    public init(_ configuration: KafkaConfiguration) throws(StreamingError) {
+    /// - Parameter topics: where records will go.
+    public init(_ configuration: KafkaConfiguration, topics names: [String]) throws(StreamingError) {
         client = try KafkaClient(
             RD_KAFKA_PRODUCER, properties: configuration.producerProperties,
             events: RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS)
         unsafe queue = rd_kafka_queue_get_main(client.handle)
+        var topics: [OpaquePointer] = unsafe []
+        for name in names {
+            if let topic = unsafe rd_kafka_topic_new(client.handle, name, nil) { unsafe topics.append(topic) }
+        }
+        unsafe self.topics = topics
     }
 
     deinit {
+        for unsafe topic in unsafe topics { unsafe rd_kafka_topic_destroy(topic) }
         unsafe rd_kafka_queue_destroy(queue)
     }
 

@@ -15,10 +15,22 @@ public enum StreamingError: Error, Equatable, Sendable {
     public enum Recovery: Equatable, Sendable {
         /// It passes by itself; go on.
         case retry
+        /// This one record can never be written, others can: pass it over.
+        case passOver
         /// It never passes: stop with exit code 69.
         case stop
         /// The configuration is wrong: stop with exit code 78.
         case reconfigure
+    }
+
+    /// Names the kind of error, whatever its detail.
+    public var name: String {
+        switch self {
+        case .invalidProperty: "invalid property"
+        case .cannotStart: "cannot start"
+        case .queueFull: "queue full"
+        case .kafka(let name, _, _): name
+        }
     }
 
     public var recovery: Recovery {
@@ -59,6 +71,9 @@ extension StreamingError {
             RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR__FENCED,
             RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
             .stop
+        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
+            RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE, RD_KAFKA_RESP_ERR_INVALID_RECORD:
+            .passOver
         default:
             .retry
         }

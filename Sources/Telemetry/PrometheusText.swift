@@ -22,6 +22,8 @@ public struct PrometheusText: Sendable {
         }
         family("freshet_recommendations_published_total", "counter", "Lists that the brokers acknowledged.")
         sample("freshet_recommendations_published_total", [:], Double(report.recommendationsPublished))
+        family("freshet_undeliverable_total", "counter", "Records that the brokers will never take, passed over.")
+        sample("freshet_undeliverable_total", [:], Double(report.undeliverable))
         histogram(
             "freshet_event_to_publish_seconds", "From poll of the event to acknowledgement of its list.",
             report.eventToPublish)

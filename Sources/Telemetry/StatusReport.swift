@@ -17,12 +17,17 @@ public struct StatusReport: Codable, Sendable {
     /// Dead letters by reason.
     public var deadLetters: [String: UInt64] = [:]
     public var recommendationsPublished: UInt64 = 0
+    /// Lists and dead letters that the brokers will never take, and that were passed over.
+    public var undeliverable: UInt64 = 0
     public var trainingSteps: UInt64 = 0
     public var replayedSteps: UInt64 = 0
 
     /// Live quality in the sliding window, by model; models include `popular`.
     public var quality: [String: RankingQuality] = [:]
+    /// The same over every list since the daemon started.
+    public var wholeQuality: [String: RankingQuality] = [:]
     public var partitions: [PartitionStatus] = []
+    /// How old the newest record read is, where more are waiting behind it; 0 where none are.
     public var consumerLagSeconds: Double?
 
     public var checkpointAgeSeconds: Double?

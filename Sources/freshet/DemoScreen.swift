@@ -70,8 +70,9 @@ struct DemoScreen: Service {
         let models = report.quality.sorted { ($1.value.recall20, $0.key) < ($0.value.recall20, $1.key) }
         return models.map { name, quality in
             let bar = String(repeating: "█", count: Int(quality.recall20 * 40))
+            let whole = report.wholeQuality[name]?.recall20 ?? 0
             return "recall@20  " + name.padding(toLength: 10, withPad: " ", startingAt: 0)
-                + String(format: "%.3f  ", quality.recall20) + bar
+                + String(format: "%.3f now, %.3f since the start  ", quality.recall20, whole) + bar
         }
     }
 

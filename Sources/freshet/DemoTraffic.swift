@@ -78,7 +78,7 @@ final class DemoTraffic: Sendable {
     func stop() { progress.withLock { $0.isStopping = true } }
 
     private func produce() throws(StreamingError) {
-        let producer = try Producer(KafkaConfiguration(bootstrapServers: bootstrapServers, groupID: "demo"))
+        let producer = try Producer(KafkaConfiguration(bootstrapServers: bootstrapServers, groupID: "demo"), topics: ["events"])
         var shopConfiguration = SyntheticShop.Configuration()
         shopConfiguration.eventsPerSecond = rate
         var shop = SyntheticShop(shopConfiguration)
@@ -110,6 +110,7 @@ final class DemoTraffic: Sendable {
             let total = UInt64(sent)
             progress.withLock { $0.sent = total }
         }
+        try finish(producer, &reports)
     }
 
     /// Waits until the broker has every event, for at most ten seconds.

@@ -1,0 +1,97 @@
+import Events
+import Foundation
+import Streaming
+
+/// An embedded broker with the three topics, and the hands to use them.
+final class Cluster {
+    let broker: EmbeddedBroker
+    let stateDirectory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-e2e-\(UUID().uuidString)").path
+    private let producer: Producer
+    private var reports: [DeliveryReport] = []
+
+    init() throws {
+        broker = try EmbeddedBroker(brokers: 1)
+        for topic in ["events", "recommendations", "events.dlq"] { try broker.createTopic(topic, partitions: 2) }
+        producer = try Producer(
+            KafkaConfiguration(bootstrapServers: broker.bootstrapServers, groupID: "test"), topics: ["events"])
+    }
+
+    deinit {
+        do { try FileManager.default.removeItem(atPath: stateDirectory) } catch {}
+    }
+
+    /// What `freshet run` needs to find this cluster. The embedded broker waits a session out at each
+    /// rebalance, so that of the daemon is short.
+    func arguments(port: Int, extra: [String] = []) -> [String] {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("config/freshet.yaml").path
+        let overrides = [
+            "kafka.bootstrap_servers=\(broker.bootstrapServers)", "kafka.properties.session.timeout.ms=6000",
+            "kafka.properties.fetch.wait.max.ms=10", "state.directory=\(stateDirectory)",
+            "state.checkpoint_interval=200ms", "http.listen=127.0.0.1:\(port)", "model.max_items=5000",
+        ]
+        return ["run", "--config", file] + (overrides + extra).flatMap { ["--set", $0] }
+    }
+
+    /// Sends to the events topic, and waits until the broker has all.
+    func send(_ records: [(key: String?, value: [UInt8]?)]) throws {
+        for record in records {
+            try producer.send(OutgoingRecord(topic: "events", key: record.key.map { Array($0.utf8) }, value: record.value), token: 1)
+        }
+        for _ in 0..<300 where producer.inFlight > 0 { producer.poll(into: &reports, timeout: .milliseconds(100)) }
+    }
+
+    func send(events: [(user: String, item: String)], from number: Int) throws {
+        try send(events.enumerated().map { place, event in
+            let value = #"{"user":"\#(event.user)","item":"\#(event.item)","timestamp":\#(1_767_225_600_000 + number + place)}"#
+            return (event.user, Array(value.utf8))
+        })
+    }
+
+    /// Everything in a topic, read by a group of its own until `isEnough`, or two minutes have passed.
+    func read(_ topic: String, until isEnough: ([KafkaRecord]) -> Bool) throws -> [KafkaRecord] {
+        var kafka = KafkaConfiguration(bootstrapServers: broker.bootstrapServers, groupID: "reader-\(UUID().uuidString)")
+        kafka.properties = ["fetch.wait.max.ms": "10", "session.timeout.ms": "6000"]
+        let consumer = try Consumer(kafka, topics: [topic])
+        var records: [KafkaRecord] = []
+        var events: [ConsumerEvent] = []
+        for _ in 0..<1200 where !isEnough(records) {
+            events.removeAll()
+            consumer.poll(into: &events, eventsMax: 1000, timeout: .milliseconds(100))
+            for event in events {
+                switch event {
+                case .record(let record): records.append(record)
+                case .assigned(let partitions):
+                    try consumer.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .committed) }))
+                case .revoked(let partitions), .lost(let partitions): try consumer.unassign(partitions)
+                case .failure, .statistics, .committed: continue
+                }
+            }
+        }
+        consumer.close(timeout: .seconds(5))
+        return records
+    }
+}
+
+/// The list of a record of the output topic.
+struct PublishedList: Decodable {
+    struct Item: Decodable {
+        var item: String
+        var score: Double
+    }
+    struct Source: Decodable, Hashable {
+        var topic: String
+        var partition: Int
+        var offset: Int64
+    }
+    struct Model: Decodable {
+        var encoder: String
+        var version: UInt64
+    }
+    var user: String
+    var items: [Item]
+    var as_of: Int64
+    var generated_at: Int64
+    var model: Model
+    var source: Source
+}

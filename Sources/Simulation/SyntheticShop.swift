@@ -5,8 +5,8 @@ internal import Foundation
 /// on an empty machine shows learning and not noise.
 ///
 /// Each visitor has a taste for the length of a visit. Most items speak to one taste and are followed by
-/// their companions; the shop's bestsellers are visited by everybody, and what follows one depends on
-/// the taste that the items before it have shown. A model of the last item alone is lost there. Every so
+/// their companions; the shop's bestsellers are visited by everybody in between, and after one a visitor
+/// goes on where they were. A model of the last item alone is lost there. Every so
 /// often an item changes its companions, or a new item opens: what was learned grows old. Everything
 /// follows from the seed.
 public struct SyntheticShop: Sendable {
@@ -44,6 +44,7 @@ public struct SyntheticShop: Sendable {
     private struct Visit: Sendable {
         var user: Int
         var taste: Int
+        /// The newest item that is no bestseller.
         var last: Int
     }
 
@@ -67,7 +68,7 @@ public struct SyntheticShop: Sendable {
         age()
         let place = continuedVisit()
         let item = nextItem(visits[place])
-        visits[place].last = item
+        if item >= configuration.bestsellers { visits[place].last = item }
         let elapsed = Int64(produced) * 1000 / Int64(configuration.eventsPerSecond)
         produced += 1
         return Event(

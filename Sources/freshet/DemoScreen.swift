@@ -10,6 +10,8 @@ struct DemoScreen: Service {
     let traffic: DemoTraffic
     let duration: Duration
 
+    private static let finishMax = Duration.seconds(5)
+
     func run() async throws {
         let isTerminal = isatty(STDOUT_FILENO) == 1
         let interval = Duration.milliseconds(isTerminal ? 500 : 2000)
@@ -33,8 +35,20 @@ struct DemoScreen: Service {
                 fflush(nil)
                 isFirst = false
             }
+            try await finish()
         } catch is CancellationError {
             // Somebody asked for the end: the summary follows.
+        }
+    }
+
+    /// Stops the traffic, and lets the daemon answer what is under way.
+    private func finish() async throws {
+        traffic.stop()
+        let deadline = ContinuousClock.now + Self.finishMax
+        while ContinuousClock.now < deadline {
+            let report = daemon.status()
+            if traffic.isDone, report.events.accepted + report.events.rejected >= traffic.sent { return }
+            try await cancelWhenGracefulShutdown { try await Task.sleep(for: .milliseconds(50)) }
         }
     }
 

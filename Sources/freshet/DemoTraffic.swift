@@ -28,7 +28,7 @@ final class DemoTraffic: Sendable {
     /// The share of the duration that a file is spread over; the rest is for the group to form and the
     /// last lists to arrive.
     private static let fileShare = 0.75
-    private static let shopRate = 500
+    private static let shopRate = 1000
 
     init(events path: String?, rate: Int?, duration: Duration, bootstrapServers: String) throws {
         self.bootstrapServers = bootstrapServers

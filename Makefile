@@ -4,11 +4,12 @@ PREFIX ?= /usr
 DESTDIR ?=
 DURATION ?= 60
 DEMO_ARGS ?=
+BENCH ?=
 
 # What the package links against; installed where missing.
 PACKAGES = librdkafka-dev libsimdjson-dev libsqlite3-dev libsystemd-dev zlib1g-dev pkg-config
 
-.PHONY: demo test build install clean packages swift
+.PHONY: demo test build bench install clean packages swift
 
 demo: build
 	.build/release/freshet demo --duration $(DURATION) $(DEMO_ARGS)
@@ -20,6 +21,11 @@ build: packages swift
 # own, because what can be tested is compiled otherwise than what is shipped.
 test: packages swift
 	swift test -c release -Xswiftc -enable-testing --scratch-path .build-test
+
+# One JSON object a line; BENCH="exact_top20 train" for some.
+bench: packages swift
+	swift build -c release --product freshet-bench
+	FRESHET_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null) .build/release/freshet-bench $(BENCH)
 
 install:
 	install -D -m 755 .build/release/freshet $(DESTDIR)$(PREFIX)/bin/freshet

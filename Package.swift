@@ -101,6 +101,15 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "freshet-bench",
+            dependencies: [
+                "Events", "Telemetry", "Tensors", "SequenceModels", "Learning", "Serving", "Engine", "StateStore",
+                "Streaming", "Settings", "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+
         // Tests mirror the sources.
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
         .testTarget(name: "EventsTests", dependencies: ["Events"]),

@@ -126,3 +126,5 @@ size_t kn_scan_u8i8(const kn_packed_table *table, const uint8_t *query, float qu
 float kn_magnitude_f32(const float *x, size_t n) { return floats->magnitude(x, n); }
 
 void kn_quantize_f32i8(const float *x, float scale, int8_t *q, size_t n) { floats->quantize(x, scale, q, n); }
+
+uint64_t kn_read_words(const uint64_t *words, size_t n) { return floats->read_words(words, n); }

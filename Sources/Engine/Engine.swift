@@ -106,6 +106,9 @@ public struct Engine: ~Copyable {
         learner.configuration.denseRate = denseRate
     }
 
+    /// The configuration as it is now.
+    public var currentConfiguration: EngineConfiguration { configuration }
+
     /// The next offset to learn from, for each partition that was ever read.
     public var nextOffsets: [TopicPartition: Int64] { watermarks }
 }

@@ -42,13 +42,20 @@ public struct Recommender: ~Copyable {
     public mutating func rank(
         after window: Span<ItemIndex>, in snapshot: borrowing Snapshot, limit: Int
     ) throws(TensorError) {
+        try encode(window, in: snapshot)
+        candidates.removeAll(limit: limit)
+        snapshot.items.topK(state, into: &candidates)
+    }
+
+    /// Encodes `window`, oldest item first, into the query that items are scored with.
+    ///
+    /// - Throws: `TensorError.notFinite` where the encoder produced no usable state.
+    public mutating func encode(_ window: Span<ItemIndex>, in snapshot: borrowing Snapshot) throws(TensorError) {
         hidden.fill(0, rows: 0..<1)
         for position in 0..<window.count {
             try step(window[position], snapshot)
         }
         try state.quantize(hidden, row: 0)
-        candidates.removeAll(limit: limit)
-        snapshot.items.topK(state, into: &candidates)
     }
 
     private mutating func step(_ item: ItemIndex, _ snapshot: borrowing Snapshot) throws(TensorError) {

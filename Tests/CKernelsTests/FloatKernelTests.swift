@@ -160,6 +160,12 @@ import Testing
         }
     }
 
+    @Test(arguments: Variant.available, awkwardLengths) func everyWordIsRead(variant: Variant, length: Int) {
+        var generator = TestGenerator(state: UInt64(length))
+        let words = GuardedBuffer((0..<length).map { _ in generator.next() })
+        #expect(variant.floats.read_words(words.start, length) == words.values.reduce(0, ^))
+    }
+
     @Test(arguments: Variant.available) func magnitudeFindsWhatIsNotFinite(variant: Variant) {
         for length in awkwardLengths {
             var values = [Float](repeating: -0.0, count: length)

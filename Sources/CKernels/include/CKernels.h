@@ -62,6 +62,10 @@ float kn_adagrad_row_f32(float *w, float accumulator, const float *g, float rate
 void kn_adam_f32(float *w, float *m, float *v, const float *g, float rate, float beta1, float beta2,
                  float root_correction, float epsilon, size_t n);
 
+// Reads n words in order and returns their exclusive or: the fastest that memory can be read, which
+// benchmarks measure other kernels against.
+uint64_t kn_read_words(const uint64_t *words, size_t n);
+
 // --- int8 ----------------------------------------------------------------------------------------
 //
 // A packed table holds blocks of 16 rows. In a block, columns go in groups of four: 64 bytes hold the

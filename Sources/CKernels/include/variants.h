@@ -20,6 +20,7 @@ typedef struct kn_float_kernels {
     void (*adam)(float *, float *, float *, const float *, float, float, float, float, float, size_t);
     float (*magnitude)(const float *, size_t);
     void (*quantize)(const float *, float, int8_t *, size_t);
+    uint64_t (*read_words)(const uint64_t *, size_t);
 } kn_float_kernels;
 
 typedef struct kn_packed_kernels {

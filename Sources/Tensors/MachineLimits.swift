@@ -1,0 +1,43 @@
+internal import CKernels
+
+/// What this machine can do at most, measured: other figures are told as distances from it.
+public enum MachineLimits {
+    /// Reads `byteCount` bytes of its own memory once, in order; what a table of that size costs at least.
+    ///
+    /// - Returns: a body to be timed.
+    public static func reader(byteCount: Int) -> () -> Void {
+        let words = Words(count: max(1, byteCount / 8))
+        return { words.read() }
+    }
+
+    /// Multiplies and adds `count` pairs of floats that stay in the first-level cache.
+    ///
+    /// - Returns: a body to be timed, and the operations it does.
+    public static func multiplier() -> (body: () -> Void, operations: Int) {
+        let tile = Tile()
+        return ({ tile.multiply() }, 2 * Tile.height * Tile.width * Tile.depth)
+    }
+
+    private final class Words {
+        private let memory: ReservedMemory<UInt64>
+        private var sum: UInt64 = 0
+
+        init(count: Int) {
+            memory = ReservedMemory(count: count)
+            for index in 0..<count { unsafe memory.start[index] = UInt64(index) }
+        }
+
+        func read() { unsafe sum ^= kn_read_words(memory.start, memory.count) }
+    }
+
+    private final class Tile {
+        static let height = 48
+        static let width = 16
+        static let depth = 64
+        private let a = Matrix(rows: height, columns: depth)
+        private let b = Matrix(rows: depth, columns: width)
+        private var c = Matrix(rows: height, columns: width)
+
+        func multiply() { multiplyNN(a, rows: Self.height, b, rows: Self.depth, into: &c, accumulating: true) }
+    }
+}

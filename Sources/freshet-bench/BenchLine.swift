@@ -1,0 +1,66 @@
+import Foundation
+
+/// One result, printed as one JSON object a line: the names of performance figures that people and
+/// scripts compare. Members that do not apply are left out.
+struct BenchLine: Encodable {
+    var bench: String
+    var items: Int?
+    var dimensions: Int?
+    var queries: Int?
+    var encoder: String?
+    var length: Int?
+    var index: String?
+    var batch: Int?
+    var negatives: Int?
+    var users: Int?
+    var events: Int?
+    var rate: Int?
+    var threads = 1
+    var isa = ""
+    var medianMicroseconds: Double?
+    var p99Microseconds: Double?
+    var perSecond: Double?
+    var limitMicroseconds: Double?
+    var residentBytes: UInt64?
+    var commit = ""
+
+    enum CodingKeys: String, CodingKey {
+        case bench, items, dimensions, queries, encoder, length, index, batch, negatives, users, events, rate, threads
+        case isa, commit
+        case medianMicroseconds = "median_us"
+        case p99Microseconds = "p99_us"
+        case perSecond = "per_second"
+        case limitMicroseconds = "limit_us"
+        case residentBytes = "resident_bytes"
+    }
+
+    init(_ bench: String) { self.bench = bench }
+}
+
+/// Times of one body, run again and again.
+struct Timing {
+    private var seconds: [Double]
+
+    /// Runs `body` for about `budget`, after a tenth of it to warm up.
+    init(budget: Duration = .seconds(1), _ body: () throws -> Void) rethrows {
+        let warm = ContinuousClock.now + budget / 10
+        repeat { try body() } while ContinuousClock.now < warm
+        seconds = []
+        let end = ContinuousClock.now + budget
+        repeat {
+            let began = ContinuousClock.now
+            try body()
+            seconds.append((ContinuousClock.now - began) / .seconds(1))
+        } while ContinuousClock.now < end && seconds.count < Self.runsMax
+        seconds.sort()
+    }
+
+    private static let runsMax = 1_000_000
+
+    func microseconds(at quantile: Double) -> Double {
+        seconds[min(seconds.count - 1, Int(quantile * Double(seconds.count)))] * 1e6
+    }
+
+    var median: Double { microseconds(at: 0.5) }
+    var p99: Double { microseconds(at: 0.99) }
+}

@@ -1,0 +1,103 @@
+import Daemon
+import Events
+import Foundation
+import Logging
+import Settings
+import Streaming
+import Synchronization
+import Telemetry
+
+/// The daemon between two topics of an embedded broker, in this process: a rate that it must hold, and as
+/// fast as it can.
+enum DaemonBench {
+    private static let items = 20_000
+    private static let users = 20_000
+    private static let seconds = 20
+
+    static func run(_ print: (BenchLine) throws -> Void) throws {
+        // With nil, as many as the daemon takes: the backlog is written before it starts.
+        for rate in [2_000, nil] as [Int?] { try print(measure(rate: rate)) }
+    }
+
+    private static func measure(rate: Int?) throws -> BenchLine {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-bench-\(getpid())-\(rate ?? 0)").path
+        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        let broker = try EmbeddedBroker(brokers: 1)
+        for topic in ["events", "recommendations", "events.dlq"] { try broker.createTopic(topic, partitions: 4) }
+        var logger = Logger(label: "freshet-bench")
+        logger.logLevel = .error
+        let settings = try Settings.load(
+            file: nil, environment: [:],
+            overrides: [
+                "kafka.bootstrap_servers=\(broker.bootstrapServers)", "kafka.properties.fetch.wait.max.ms=10",
+                "kafka.properties.session.timeout.ms=6000", "state.directory=\(directory)", "model.max_items=\(items)",
+            ])
+        let daemon = Daemon(settings, logger: logger)
+        let ended = DispatchSemaphore(value: 0)
+        Task {
+            do { try await daemon.run() } catch { logger.error("\(error)") }
+            ended.signal()
+        }
+        let producer = try Producer(
+            KafkaConfiguration(bootstrapServers: broker.bootstrapServers, groupID: "bench"), topics: ["events"])
+        var stream = BenchStream(items: items, users: users)
+
+        // Every item once, and the group has formed; then the figures of a steady stream.
+        try send(items, from: &stream, producer, rate: 4_000)
+        try wait(daemon, until: UInt64(items))
+        let before = daemon.status()
+        let count = (rate ?? 8_000) * seconds
+        let began = ContinuousClock.now
+        try send(count, from: &stream, producer, rate: rate ?? 1_000_000)
+        try wait(daemon, until: UInt64(items + count))
+        let elapsed = (ContinuousClock.now - began) / .seconds(1)
+        let after = daemon.status()
+        daemon.stop()
+        ended.wait()
+
+        var line = BenchLine("daemon")
+        (line.items, line.users, line.events, line.rate, line.threads) = (after.items, after.users, count, rate, 2)
+        line.perSecond = Double(after.recommendationsPublished - before.recommendationsPublished) / elapsed
+        let latency = after.eventToPublish.since(before.eventToPublish)
+        (line.medianMicroseconds, line.p99Microseconds) = (latency.median * 1e6, latency.p99 * 1e6)
+        line.residentBytes = after.residentBytes
+        return line
+    }
+
+    private static func send(_ count: Int, from stream: inout BenchStream, _ producer: Producer, rate: Int) throws {
+        var reports: [DeliveryReport] = []
+        let began = ContinuousClock.now
+        var sent = 0
+        while sent < count || producer.inFlight > 0 {
+            let due = min(count, Int((ContinuousClock.now - began) / .seconds(1) * Double(rate)))
+            while sent < due, producer.inFlight < 10_000 {
+                let event = stream.event()
+                let record = OutgoingRecord(
+                    topic: "events", key: Array(event.user.text.utf8), value: RecordEncoder.encode(event))
+                try producer.send(record, token: 1)
+                sent += 1
+            }
+            reports.removeAll(keepingCapacity: true)
+            producer.poll(into: &reports, timeout: .milliseconds(1))
+        }
+    }
+
+    /// Until the daemon has published as many lists, for at most two minutes.
+    private static func wait(_ daemon: Daemon, until published: UInt64) throws {
+        let deadline = ContinuousClock.now + .seconds(120)
+        while daemon.status().recommendationsPublished < published, ContinuousClock.now < deadline { usleep(20_000) }
+    }
+}
+
+extension LatencySummary {
+    /// Quantiles of what came after `earlier`, as upper bounds of the buckets.
+    func since(_ earlier: LatencySummary) -> (median: Double, p99: Double) {
+        let counts = zip(cumulativeBuckets, earlier.cumulativeBuckets).map { $0 - $1 }
+        let total = Double(count - earlier.count)
+        func quantile(_ share: Double) -> Double {
+            let place = counts.firstIndex { Double($0) >= share * total }
+            return place.map { Self.bucketBounds[$0] } ?? .infinity
+        }
+        return (quantile(0.5), quantile(0.99))
+    }
+}

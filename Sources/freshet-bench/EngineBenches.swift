@@ -1,0 +1,114 @@
+import Engine
+import Events
+import Foundation
+import Learning
+import StateStore
+import Telemetry
+
+/// The whole engine without Kafka, and its way to disk and back.
+enum EngineBenches {
+    static let partition = TopicPartition(topic: "events", partition: 0)
+
+    static func engine(_ print: (BenchLine) throws -> Void) throws {
+        for items in [20_000, 100_000] {
+            let users = 50_000
+            var stream = BenchStream(items: items, users: users)
+            var engine = try filledEngine(&stream)
+            var batches = 0
+            let timing = try Timing(budget: .seconds(5)) {
+                try step(&engine, &stream, count: batchSize)
+                batches += 1
+            }
+            var line = BenchLine("engine")
+            (line.items, line.users, line.events, line.batch) = (items, users, batches * batchSize, batchSize)
+            line.medianMicroseconds = timing.median / Double(batchSize)
+            line.p99Microseconds = timing.p99 / Double(batchSize)
+            line.perSecond = Double(batchSize) * 1e6 / timing.median
+            line.residentBytes = ProcessFigures.current().residentBytes
+            try print(line)
+        }
+    }
+
+    static func checkpoint(_ print: (BenchLine) throws -> Void) throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-bench-\(getpid())").path
+        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        var stream = BenchStream(items: 100_000, users: 50_000)
+        var engine = try filledEngine(&stream)
+        var line = BenchLine("checkpoint")
+        (line.items, line.users) = (engine.itemCount, engine.userCount)
+        do {
+            let store = try StateStore(directory: directory)
+            let began = ContinuousClock.now
+            try store.write(engine.takeCheckpoint())
+            line.medianMicroseconds = (ContinuousClock.now - began) / .microseconds(1)
+        }
+        try print(line)
+
+        let store = try StateStore(directory: directory)
+        let began = ContinuousClock.now
+        guard let stored = try store.modelDescription() else { return }
+        var restorer = try EngineRestorer(engine.currentConfiguration, stored: stored)
+        try store.forEachItem { try restorer.add($0) }
+        try store.forEachUser { try restorer.add($0) }
+        let restored = try restorer.finish(blobs: try store.blobs(), offsets: try store.offsets())
+        line = BenchLine("restore")
+        line.medianMicroseconds = (ContinuousClock.now - began) / .microseconds(1)
+        (line.items, line.users) = (restored.itemCount, restored.userCount)
+        try print(line)
+    }
+
+    private static let batchSize = 64
+
+    /// An engine that has seen every item and most users.
+    private static func filledEngine(_ stream: inout BenchStream) throws -> Engine {
+        var configuration = EngineConfiguration()
+        configuration.learner.itemsMax = stream.items
+        configuration.usersMax = stream.users
+        var engine = try Engine(configuration)
+        while engine.itemCount < stream.items || stream.produced < stream.users {
+            _ = try engine.answer(
+                (0..<256).map { _ in stream.next(wantsAnswer: false) }, now: Timestamp(milliseconds: 0))
+            try engine.learn(replay: .none)
+        }
+        return engine
+    }
+
+    private static func step(_ engine: inout Engine, _ stream: inout BenchStream, count: Int) throws {
+        let inputs = (0..<count).map { _ in stream.next(wantsAnswer: true) }
+        _ = try engine.answer(inputs, now: Timestamp(milliseconds: 0))
+        try engine.learn(replay: .none)
+    }
+}
+
+/// A stream that names every item in turn at first, then draws users and items at random.
+struct BenchStream {
+    let items: Int
+    let users: Int
+    private(set) var produced = 0
+    private var state: UInt64 = 7
+
+    init(items: Int, users: Int) {
+        self.items = items
+        self.users = users
+    }
+
+    mutating func event() -> Event {
+        let user = draw(below: users)
+        let item = produced < items ? produced : draw(below: items)
+        produced += 1
+        guard let userID = UserID("u\(user)"), let itemID = ItemID("i\(item)") else {
+            preconditionFailure("a letter and a number are an identifier")
+        }
+        return Event(user: userID, item: itemID, timestamp: Timestamp(milliseconds: 1_767_225_600_000 + Int64(produced)))
+    }
+
+    mutating func next(wantsAnswer: Bool) -> EngineInput {
+        let source = RecordSource(topicPartition: EngineBenches.partition, offset: Int64(produced))
+        return EngineInput(content: .event(event()), source: source, wantsAnswer: wantsAnswer)
+    }
+
+    private mutating func draw(below bound: Int) -> Int {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Int((state >> 33) % UInt64(bound))
+    }
+}

@@ -1,0 +1,120 @@
+import Learning
+import SequenceModels
+import Serving
+import Tensors
+
+/// Retrieval, encoding and training, each alone.
+enum ModelBenches {
+    static func exactTop20(_ print: (BenchLine) throws -> Void) throws {
+        for (items, dimensions) in [(10_000, 64), (100_000, 64), (1_000_000, 64), (100_000, 128)] {
+            let table = try quantizedTable(items, dimensions)
+            var generator = SeededGenerator(seed: 2)
+            var source = Matrix(rows: 1, columns: dimensions)
+            var query = QuantizedVector(columns: dimensions)
+            var best = TopK(capacity: 20)
+            let timing = try Timing {
+                for column in 0..<dimensions { source[0, column] = generator.nextSymmetric(1) }
+                try query.quantize(source, row: 0)
+                best.removeAll(limit: 20)
+                table.topK(query, into: &best)
+            }
+            // Values, and scale, correction and bias of each row.
+            let bytes = items * (dimensions + 12)
+            var line = BenchLine("exact_top20")
+            (line.items, line.dimensions, line.queries) = (items, dimensions, 1)
+            (line.medianMicroseconds, line.p99Microseconds) = (timing.median, timing.p99)
+            line.limitMicroseconds = Timing(MachineLimits.reader(byteCount: bytes)).median
+            try print(line)
+        }
+    }
+
+    static func encode(_ print: (BenchLine) throws -> Void) throws {
+        for (dimensions, length) in [(64, 1), (64, 10), (128, 1)] {
+            let model = try ServedModel(items: 1000, dimensions: dimensions)
+            var recommender = Recommender(dimensions: dimensions, candidatesMax: 20)
+            let window = (0..<length).map { ItemIndex($0 * 37 % 1000) }
+            let timing = try Timing { try recommender.encode(window.span, in: model.snapshot) }
+            var line = BenchLine("encode")
+            (line.encoder, line.dimensions, line.length) = ("gru", dimensions, length)
+            (line.medianMicroseconds, line.p99Microseconds) = (timing.median, timing.p99)
+            // The weights of a step are read once, from the first cache that holds them.
+            line.limitMicroseconds =
+                Timing(MachineLimits.reader(byteCount: 6 * dimensions * dimensions)).median * Double(length)
+            try print(line)
+        }
+    }
+
+    static func eventToList(_ print: (BenchLine) throws -> Void) throws {
+        let model = try ServedModel(items: 100_000, dimensions: 64)
+        var recommender = Recommender(dimensions: 64, candidatesMax: 20)
+        var generator = SeededGenerator(seed: 3)
+        let timing = try Timing {
+            let window = (0..<10).map { _ in ItemIndex(generator.next(below: 100_000)) }
+            try recommender.rank(after: window.span, in: model.snapshot, limit: 20)
+        }
+        var line = BenchLine("event_to_list")
+        (line.encoder, line.items, line.dimensions, line.index, line.length) = ("gru", 100_000, 64, "exact", 10)
+        (line.medianMicroseconds, line.p99Microseconds) = (timing.median, timing.p99)
+        line.limitMicroseconds = Timing(MachineLimits.reader(byteCount: 100_000 * 76)).median
+        try print(line)
+    }
+
+    static func train(_ print: (BenchLine) throws -> Void) throws {
+        let (multiply, operations) = MachineLimits.multiplier()
+        let microsecondsPerOperation = Timing(multiply).median / Double(operations)
+        for (length, batch) in [(1, 1), (1, 64), (10, 1), (10, 16), (10, 64)] {
+            var configuration = LearnerConfiguration()
+            configuration.itemsMax = 100_000
+            configuration.negatives = 128
+            configuration.window = length
+            var learner = Learner(configuration)
+            for item in 0..<ItemIndex(100_000) { learner.addItem(item) }
+            var generator = SeededGenerator(seed: 4)
+            let timing = Timing {
+                for _ in 0..<batch {
+                    let window = (0...length).map { _ in ItemIndex(generator.next(below: 100_000)) }
+                    learner.observe(window[length])
+                    learner.stage(window.span, weight: 1)
+                }
+                learner.step()
+            }
+            var line = BenchLine("train")
+            (line.encoder, line.items, line.dimensions, line.negatives) = ("gru", 100_000, 64, 128)
+            (line.length, line.batch) = (length, batch)
+            (line.medianMicroseconds, line.p99Microseconds) = (timing.median, timing.p99)
+            line.perSecond = Double(batch) * 1e6 / timing.median
+            // Per position: six products of a row with a square, forward and twice back; the negatives three times.
+            let perPosition = 3 * (6 * 2 * 64 * 64) + 3 * (2 * 64 * 129)
+            line.limitMicroseconds = Double(batch * length * perPosition) * microsecondsPerOperation
+            try print(line)
+        }
+    }
+
+    private static func quantizedTable(_ items: Int, _ dimensions: Int) throws -> QuantizedTable {
+        var generator = SeededGenerator(seed: 1)
+        var table = QuantizedTable(capacity: items, columns: dimensions)
+        var source = Matrix(rows: 1, columns: dimensions)
+        for item in 0..<items {
+            for column in 0..<dimensions { source[0, column] = generator.nextSymmetric(1) }
+            try table.setRow(item, from: source, sourceRow: 0, bias: 0)
+        }
+        return table
+    }
+}
+
+/// A model with random weights, as it is served.
+struct ServedModel: ~Copyable {
+    let snapshot: Snapshot
+
+    init(items: Int, dimensions: Int) throws {
+        var generator = SeededGenerator(seed: 1)
+        var table = EmbeddingTable(capacity: items, dimensions: dimensions)
+        var made = Snapshot(capacity: items, dimensions: dimensions)
+        for item in 0..<ItemIndex(items) {
+            table.initializeRow(item, limit: 1, bias: 0, using: &generator)
+            try made.refreshItem(item, from: table)
+        }
+        try made.refreshEncoder(from: GRUParameters(dimensions: dimensions, using: &generator))
+        snapshot = made
+    }
+}

@@ -4,6 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 typedef struct variant {
     const char *name;
@@ -15,13 +20,31 @@ static const variant variants[KN_ISA_COUNT] = {
     [KN_ISA_PLAIN] = {"plain", &kn_float_plain, &kn_packed_plain},
 #if defined(__x86_64__)
     [KN_ISA_AVX2] = {"avx2", &kn_float_avx2, &kn_packed_avx2},
+    [KN_ISA_AVXVNNI] = {"avxvnni", &kn_float_avx2, &kn_packed_avxvnni},
     [KN_ISA_AVX512VNNI] = {"avx512vnni", &kn_float_avx512, &kn_packed_avx512vnni},
+#endif
+#if defined(__aarch64__)
+    // Advanced SIMD is part of every 64-bit Arm: the plain float kernels are compiled for it.
+    [KN_ISA_NEON] = {"neon", &kn_float_plain, &kn_packed_neon},
 #endif
 };
 
 static kn_isa current = KN_ISA_PLAIN;
 static const kn_float_kernels *floats = &kn_float_plain;
 static const kn_packed_kernels *packed = &kn_packed_plain;
+
+#if defined(__x86_64__)
+// CPUID leaf 7, sub-leaf 1, EAX bit 4 (Intel SDM): __builtin_cpu_supports has no name for it.
+static bool has_avx_vnni(void) {
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & (1u << 4)) != 0;
+}
+#endif
+
+#if defined(__aarch64__)
+// HWCAP_ASIMDDP of Linux's asm/hwcap.h: the dot-product instructions of Armv8.2.
+static bool has_dot_product(void) { return (getauxval(AT_HWCAP) & (1ul << 20)) != 0; }
+#endif
 
 bool kn_isa_available(kn_isa isa) {
     switch (isa) {
@@ -30,10 +53,16 @@ bool kn_isa_available(kn_isa isa) {
 #if defined(__x86_64__)
     case KN_ISA_AVX2:
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case KN_ISA_AVXVNNI:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_avx_vnni();
     case KN_ISA_AVX512VNNI:
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vnni");
+#endif
+#if defined(__aarch64__)
+    case KN_ISA_NEON:
+        return has_dot_product();
 #endif
     default:
         return false;
@@ -113,14 +142,20 @@ void kn_adam_f32(float *w, float *m, float *v, const float *g, float rate, float
     floats->adam(w, m, v, g, rate, beta1, beta2, root_correction, epsilon, n);
 }
 
-void kn_score_u8i8(const kn_packed_table *table, const uint8_t *query, float query_scale, size_t first,
-                   size_t blocks, float *scores) {
-    packed->score(table, query, query_scale, first, blocks, scores);
+void kn_score_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
+                   float *scores) {
+    packed->score(table, query, first, blocks, scores);
 }
 
-size_t kn_scan_u8i8(const kn_packed_table *table, const uint8_t *query, float query_scale, size_t first,
-                    size_t blocks, float threshold, uint32_t *rows, float *scores) {
-    return packed->scan(table, query, query_scale, first, blocks, threshold, rows, scores);
+size_t kn_scan_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
+                    float threshold, uint32_t *rows, float *scores) {
+    return packed->scan(table, query, first, blocks, threshold, rows, scores);
+}
+
+void kn_scan_many_u8i8(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
+                       size_t blocks, const float *thresholds, uint32_t *rows, float *scores, size_t stride,
+                       size_t *found) {
+    packed->scan_many(table, queries, count, first, blocks, thresholds, rows, scores, stride, found);
 }
 
 float kn_magnitude_f32(const float *x, size_t n) { return floats->magnitude(x, n); }

@@ -34,8 +34,8 @@ extension Engine {
         try rank(window, limit: count + excluded.count)
         var list: [ItemIndex] = []
         list.reserveCapacity(count)
-        for place in 0..<recommender.candidates.count where list.count < count {
-            let item = ItemIndex(recommender.candidates.index(at: place))
+        for place in 0..<recommender.candidates[0].count where list.count < count {
+            let item = ItemIndex(recommender.candidates[0].index(at: place))
             if !excluded.contains(item) { list.append(item) }
         }
         var lists = yardsticks.lists(count: count, after: last, excluding: excluded)

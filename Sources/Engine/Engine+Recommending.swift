@@ -15,7 +15,10 @@ extension Engine {
         for user: UserID, rules: ListRules, now: Timestamp
     ) throws(EngineError) -> (list: Recommendation, isFallback: Bool) {
         if let row = sessions.row(of: user), !window(ofRow: row).isEmpty {
-            return (try list(forRow: row, rules: rules, asOf: now, now: now, source: nil), false)
+            let excluded = excludedItems(row: row, rules.exclusions)
+            try rank(window(ofRow: row), limit: rules.count + excluded.count)
+            let items = items(ofSlot: 0, row: row, excluded: excluded, count: rules.count)
+            return (recommendation(user, items, asOf: now, now: now, source: nil), false)
         }
         let items = yardsticks.popularity.order.prefix(rules.count).map { item in
             ScoredItem(item: catalog.id(of: item), score: Float(yardsticks.popularity.count(of: item)))
@@ -23,42 +26,67 @@ extension Engine {
         return (recommendation(user, items, asOf: now, now: now, source: nil), true)
     }
 
-    /// The list that answers an event; its ranking is kept to be scored by the user's next event.
-    mutating func list(
-        forRow row: Int, asOf: Timestamp, now: Timestamp, source: RecordSource
-    ) throws(EngineError) -> Recommendation {
-        let result = try list(forRow: row, rules: configuration.rules, asOf: asOf, now: now, source: source)
-        let count = min(Self.rankingMax, recommender.candidates.count)
-        sessions[row].ranking = (0..<count).map { ItemIndex(recommender.candidates.index(at: $0)) }
-        return result
+    /// Whether the lists of a group must be made before `event` is staged, so that they are what they
+    /// would be if each were made by itself: the event scores the list before it, and a new item is in no
+    /// list that was asked for earlier.
+    func mustRank(_ group: ListGroup, before event: Event) -> Bool {
+        guard !group.members.isEmpty else { return false }
+        guard catalog.row(of: event.item) != nil, let row = sessions.row(of: event.user) else { return true }
+        return group.members.contains { $0.row == row }
     }
 
-    private mutating func list(
-        forRow row: Int, rules: ListRules, asOf: Timestamp, now: Timestamp, source: RecordSource?
-    ) throws(EngineError) -> Recommendation {
-        let window = window(ofRow: row)
+    /// Encodes a session whose event is to be answered, as a member of the group.
+    mutating func encode(
+        row: Int, asOf: Timestamp, source: RecordSource, place: Int, into group: inout ListGroup
+    ) throws(EngineError) {
+        let rules = configuration.rules
         let excluded = excludedItems(row: row, rules.exclusions)
         let limit = max(Self.rankingMax, rules.count + excluded.count)
-        try rank(window, limit: limit)
-        explanation.begin(session: window.span, in: snapshot)
+        try encode(window(ofRow: row), limit: limit, into: group.members.count)
+        group.members.append(.init(row: row, asOf: asOf, source: source, place: place, excluded: excluded))
+    }
+
+    /// Makes the lists of a group. Each ranking is kept to be scored by the user's next event.
+    mutating func rank(_ group: inout ListGroup, into answers: inout [EngineAnswer], now: Timestamp) {
+        guard !group.members.isEmpty else { return }
+        recommender.rank(group.members.count, in: snapshot)
+        for (slot, member) in group.members.enumerated() {
+            let items = items(ofSlot: slot, row: member.row, excluded: member.excluded, count: configuration.rules.count)
+            let user = sessions[member.row].user
+            answers[member.place] = .list(
+                recommendation(user, items, asOf: member.asOf, now: now, source: member.source))
+            let count = min(Self.rankingMax, recommender.candidates[slot].count)
+            sessions[member.row].ranking = (0..<count).map { ItemIndex(recommender.candidates[slot].index(at: $0)) }
+        }
+        group.members.removeAll(keepingCapacity: true)
+    }
+
+    /// The best candidates of a slot that the rules leave, with their reasons.
+    private mutating func items(ofSlot slot: Int, row: Int, excluded: [ItemIndex], count: Int) -> [ScoredItem] {
+        explanation.begin(session: window(ofRow: row).span, in: snapshot)
         var items: [ScoredItem] = []
-        items.reserveCapacity(rules.count)
-        for place in 0..<recommender.candidates.count where items.count < rules.count {
-            let item = ItemIndex(recommender.candidates.index(at: place))
+        items.reserveCapacity(count)
+        for place in 0..<recommender.candidates[slot].count where items.count < count {
+            let item = ItemIndex(recommender.candidates[slot].index(at: place))
             if excluded.contains(item) { continue }
             let reason = explanation.reason(for: item, in: snapshot).map { [catalog.id(of: $0)] } ?? []
             items.append(
                 ScoredItem(
-                    item: catalog.id(of: item), score: recommender.candidates.score(at: place), because: reason))
+                    item: catalog.id(of: item), score: recommender.candidates[slot].score(at: place), because: reason))
         }
-        return recommendation(sessions[row].user, items, asOf: asOf, now: now, source: source)
+        return items
     }
 
-    /// Ranks every item after the newest items of a session, into the recommender's candidates.
+    /// Ranks every item after the newest items of a session, into the recommender's first candidates.
     mutating func rank(_ window: [ItemIndex], limit: Int) throws(EngineError) {
+        try encode(window, limit: limit, into: 0)
+        recommender.rank(1, in: snapshot)
+    }
+
+    private mutating func encode(_ window: [ItemIndex], limit: Int, into slot: Int) throws(EngineError) {
         let newest = window.span.extracting(last: configuration.learner.window)
         do {
-            try recommender.rank(after: newest, in: snapshot, limit: limit)
+            try recommender.encode(newest, in: snapshot, limit: limit, into: slot)
         } catch {
             throw .diverged("encoding a session: \(error)")
         }

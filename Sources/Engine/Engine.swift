@@ -62,23 +62,27 @@ public struct Engine: ~Copyable {
     public mutating func answer(_ inputs: [EngineInput], now: Timestamp) throws(EngineError) -> [EngineAnswer] {
         var answers: [EngineAnswer] = []
         answers.reserveCapacity(inputs.count)
+        var group = ListGroup()
         for input in inputs {
             let isNew = input.source.offset >= watermarks[input.source.topicPartition, default: 0]
             if isNew { watermarks[input.source.topicPartition] = input.source.offset + 1 }
             switch input.content {
             case .event(let event):
-                if isNew { try stage(event) }
-                guard input.wantsAnswer, let row = sessions.row(of: event.user) else {
-                    answers.append(.none(source: input.source))
-                    continue
+                if isNew {
+                    if mustRank(group, before: event) { rank(&group, into: &answers, now: now) }
+                    try stage(event)
                 }
-                answers.append(
-                    .list(try list(forRow: row, asOf: event.timestamp, now: now, source: input.source)))
+                answers.append(.none(source: input.source))
+                guard input.wantsAnswer, let row = sessions.row(of: event.user) else { continue }
+                if group.isFull { rank(&group, into: &answers, now: now) }
+                try encode(row: row, asOf: event.timestamp, source: input.source, place: answers.count - 1, into: &group)
             case .forget(let user):
+                rank(&group, into: &answers, now: now)
                 if isNew { forget(user) }
                 answers.append(input.wantsAnswer ? .tombstone(user, source: input.source) : .none(source: input.source))
             }
         }
+        rank(&group, into: &answers, now: now)
         return answers
     }
 

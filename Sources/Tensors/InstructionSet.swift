@@ -5,7 +5,9 @@ internal import CKernels
 public enum InstructionSet: String, Sendable, CaseIterable {
     case plain
     case avx2
+    case avxvnni
     case avx512vnni
+    case neon
 
     public static var current: InstructionSet { InstructionSet(kn_isa_current()) }
 
@@ -26,13 +28,17 @@ public enum InstructionSet: String, Sendable, CaseIterable {
         switch self {
         case .plain: KN_ISA_PLAIN
         case .avx2: KN_ISA_AVX2
+        case .avxvnni: KN_ISA_AVXVNNI
         case .avx512vnni: KN_ISA_AVX512VNNI
+        case .neon: KN_ISA_NEON
         }
     }
 
     private init(_ value: kn_isa) {
         switch value {
         case KN_ISA_AVX512VNNI: self = .avx512vnni
+        case KN_ISA_AVXVNNI: self = .avxvnni
+        case KN_ISA_NEON: self = .neon
         case KN_ISA_AVX2: self = .avx2
         default: self = .plain
         }

@@ -12,17 +12,16 @@ internal import CKernels
     /// Rows in use: one more than the highest that was ever set.
     public private(set) var count = 0
 
-    private let values: ReservedMemory<Int8>
+    private let values: ReservedMemory<UInt8>
     private let rowScales: ReservedMemory<Float>
-    private let corrections: ReservedMemory<Int32>
     private let biases: ReservedMemory<Float>
     /// One row, before it is packed.
     private let row: ReservedMemory<Int8>
 
     static let blockRows = Int(KN_BLOCK_ROWS)
     static let groupColumns = Int(KN_GROUP_COLUMNS)
-    /// Blocks between two looks at the threshold: 1024 rows.
-    private static let chunkBlocks = 64
+    /// Blocks before the first look at the threshold, which rises fastest at the start.
+    private static let firstChunkBlocks = 2
 
     public init(capacity: Int, columns: Int) {
         precondition(capacity > 0 && columns > 0, "a table has a row and a column")
@@ -32,7 +31,6 @@ internal import CKernels
         let width = Self.groups(columns) * Self.groupColumns
         values = ReservedMemory(count: rows * width)
         rowScales = ReservedMemory(count: rows)
-        corrections = ReservedMemory(count: rows)
         biases = ReservedMemory(count: rows)
         row = ReservedMemory(count: width)
     }
@@ -75,58 +73,78 @@ internal import CKernels
         let scale = unsafe rowScales.start[index]
         let start = unsafe values.start + offset(of: index)
         for column in 0..<columns {
-            let place = column / Self.groupColumns * Self.blockRows * Self.groupColumns + column % Self.groupColumns
-            target[column] = unsafe Float(start[place]) * scale
+            let place = column / Self.groupColumns * Self.blockBytes + column % Self.groupColumns
+            target[column] = unsafe Float(Int(start[place]) - 128) * scale
         }
+    }
+
+    /// The scale of a row in use.
+    public func scale(ofRow index: Int) -> Float {
+        precondition(index >= 0 && index < count, "the row is in use")
+        return unsafe rowScales.start[index]
     }
 
     /// The scores of all rows in use.
     ///
     /// - Parameter result: [count]
-    public func scores(_ query: borrowing QuantizedVector, into result: inout MutableSpan<Float>) {
-        precondition(query.columns == columns && result.count == count, "a score for every row")
-        precondition(count % Self.blockRows == 0, "whole blocks")
+    public func scores(_ queries: borrowing QuantizedQueries, _ slot: Int, into result: inout MutableSpan<Float>) {
+        precondition(queries.columns == columns && result.count == count, "a score for every row")
+        precondition(count % Self.blockRows == 0 && slot >= 0 && slot < queries.capacity, "whole blocks")
         var table = unsafe kernelTable
         let blocks = count / Self.blockRows
-        let (bytes, scale) = unsafe (query.memory.start, query.scale)
+        let query = unsafe queries.kernelQueries.start + slot
         unsafe result.withUnsafeMutableBufferPointer { result in
             guard let start = result.baseAddress else { return }
-            unsafe kn_score_u8i8(&table, bytes, scale, 0, blocks, start)
+            unsafe kn_score_u8i8(&table, query, 0, blocks, start)
         }
     }
 
-    /// The best rows for `query`, exactly, into `result`, up to its limit.
-    public func topK(_ query: borrowing QuantizedVector, into result: inout TopK) {
-        precondition(query.columns == columns, "the query is as wide as the table")
+    /// The best rows for the first `queryCount` queries, exactly, each into its list of `lists`, up to that
+    /// list's limit. The table is read once for all of them.
+    public func topK(_ queries: borrowing QuantizedQueries, count queryCount: Int, into lists: inout [TopK]) {
+        precondition(queries.columns == columns, "queries are as wide as the table")
+        precondition(
+            queryCount > 0 && queryCount <= min(queries.capacity, QuantizedQueries.scanMax) && lists.count >= queryCount,
+            "a list for every query")
         var table = unsafe kernelTable
         let blocks = (count + Self.blockRows - 1) / Self.blockRows
-        unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.chunkBlocks * Self.blockRows) { rows in
-            unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.chunkBlocks * Self.blockRows) { scores in
-                guard let rowStart = rows.baseAddress, let scoreStart = scores.baseAddress else { return }
-                var first = 0
-                while first < blocks {
-                    let chunk = min(Self.chunkBlocks, blocks - first)
-                    let found = unsafe kn_scan_u8i8(
-                        &table, query.memory.start, query.scale, first, chunk, result.threshold, rowStart, scoreStart)
-                    for place in 0..<found {
-                        unsafe result.insert(index: Int(rows[place]), score: scores[place])
-                    }
-                    first += chunk
+        let chunkMax = QuantizedQueries.scanRows / Self.blockRows
+        var first = 0
+        while first < blocks {
+            let chunk = min(chunkMax, max(Self.firstChunkBlocks, first), blocks - first)
+            for query in 0..<queryCount { unsafe queries.thresholds.start[query] = lists[query].threshold }
+            if queryCount == 1 {
+                unsafe queries.foundCounts.start[0] = kn_scan_u8i8(
+                    &table, queries.kernelQueries.start, first, chunk, queries.thresholds.start[0],
+                    queries.foundRows.start, queries.foundScores.start)
+            } else {
+                unsafe kn_scan_many_u8i8(
+                    &table, queries.kernelQueries.start, queryCount, first, chunk, queries.thresholds.start,
+                    queries.foundRows.start, queries.foundScores.start, QuantizedQueries.scanRows,
+                    queries.foundCounts.start)
+            }
+            for query in 0..<queryCount {
+                let start = query * QuantizedQueries.scanRows
+                for place in unsafe start..<start + queries.foundCounts.start[query] {
+                    unsafe lists[query].insert(
+                        index: Int(queries.foundRows.start[place]), score: queries.foundScores.start[place])
                 }
             }
+            first += chunk
         }
     }
 
     private var kernelTable: kn_packed_table {
         unsafe kn_packed_table(
-            values: values.start, row_scales: rowScales.start, corrections: corrections.start, biases: biases.start,
-            groups: Self.groups(columns))
+            values: values.start, row_scales: rowScales.start, biases: biases.start, groups: Self.groups(columns))
     }
+
+    /// Bytes of one group of columns of a block.
+    private static var blockBytes: Int { blockRows * groupColumns }
 
     /// Where the first value of a row stands.
     private func offset(of index: Int) -> Int {
-        let blockBytes = Self.groups(columns) * Self.groupColumns * Self.blockRows
-        return index / Self.blockRows * blockBytes + index % Self.blockRows * Self.groupColumns
+        index / Self.blockRows * Self.groups(columns) * Self.blockBytes + index % Self.blockRows * Self.groupColumns
     }
 
     /// Brings the blocks up to that of `index` into use: rows nobody has set score -∞.
@@ -139,18 +157,24 @@ internal import CKernels
         count = max(count, index + 1)
     }
 
-    /// Moves the quantized row into its places, and sums it for the unsigned query.
+    /// Moves the quantized row into its places, four values at a time; flipping the sign bit adds 128.
     private mutating func packRow(_ index: Int) {
-        let start = unsafe values.start + offset(of: index)
-        let blockStride = Self.blockRows * Self.groupColumns
-        var sum: Int32 = 0
+        let start = unsafe UnsafeMutableRawPointer(values.start + offset(of: index))
+        let source = unsafe UnsafeRawPointer(row.start)
         for group in 0..<Self.groups(columns) {
-            for column in 0..<Self.groupColumns {
-                let value = unsafe row.start[group * Self.groupColumns + column]
-                unsafe start[group * blockStride + column] = value
-                sum &+= Int32(value)
-            }
+            let four = unsafe source.load(fromByteOffset: group * Self.groupColumns, as: UInt32.self)
+            unsafe start.storeBytes(of: four ^ 0x8080_8080, toByteOffset: group * Self.blockBytes, as: UInt32.self)
         }
-        unsafe corrections.start[index] = 128 &* sum
+    }
+
+    /// The signed values of a row in use, in their order, padded with zeros.
+    func unpackRow(_ index: Int, into target: UnsafeMutablePointer<Int8>) {
+        precondition(index >= 0 && index < count, "the row is in use")
+        let start = unsafe UnsafeRawPointer(values.start + offset(of: index))
+        let end = UnsafeMutableRawPointer(target)
+        for group in 0..<Self.groups(columns) {
+            let four = unsafe start.load(fromByteOffset: group * Self.blockBytes, as: UInt32.self)
+            unsafe end.storeBytes(of: four ^ 0x8080_8080, toByteOffset: group * Self.groupColumns, as: UInt32.self)
+        }
     }
 }

@@ -3,7 +3,7 @@
 ///
 /// Sorted insertion: once the list is full, few candidates pass the threshold, and each moves a
 /// handful of neighbours.
-public struct TopK: ~Copyable {
+public struct TopK: Sendable {
     private var indices: [Int]
     private var scores: [Float]
     public private(set) var count = 0

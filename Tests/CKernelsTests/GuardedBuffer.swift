@@ -51,7 +51,8 @@ struct Variant: Sendable, CustomStringConvertible {
 
     static let available: [Variant] = [
         Variant(isa: KN_ISA_PLAIN, description: "plain"), Variant(isa: KN_ISA_AVX2, description: "avx2"),
-        Variant(isa: KN_ISA_AVX512VNNI, description: "avx512vnni"),
+        Variant(isa: KN_ISA_AVXVNNI, description: "avxvnni"), Variant(isa: KN_ISA_AVX512VNNI, description: "avx512vnni"),
+        Variant(isa: KN_ISA_NEON, description: "neon"),
     ].filter { kn_isa_available($0.isa) }
 
     var floats: kn_float_kernels {

@@ -47,13 +47,13 @@ import Testing
         for _ in 0..<20 {
             let window = (0..<8).map { _ in ItemIndex(generator.next(below: Self.items)) }
             try recommender.rank(after: window.span, in: model.snapshot, limit: 20)
-            let listed = (0..<recommender.candidates.count).map { recommender.candidates.index(at: $0) }
+            let listed = (0..<recommender.candidates[0].count).map { recommender.candidates[0].index(at: $0) }
             #expect(listed.count == 20)
             #expect(Set(listed).count == 20)
             let scores = model.scores(after: window)
             let expected = scores.indices.sorted { scores[$0] > scores[$1] }.prefix(20)
             shared += Set(expected).intersection(listed).count
-            let falling = (0..<20).map { recommender.candidates.score(at: $0) }
+            let falling = (0..<20).map { recommender.candidates[0].score(at: $0) }
             #expect(falling == falling.sorted(by: >))
         }
         // Of 400 listed; random vectors lie closer to each other than learned ones.
@@ -66,13 +66,13 @@ import Testing
         let window: [ItemIndex] = [1, 2, 3]
         model.table.biases[0, 77] = 100
         try recommender.rank(after: window.span, in: model.snapshot, limit: 1)
-        #expect(recommender.candidates.index(at: 0) != 77)
+        #expect(recommender.candidates[0].index(at: 0) != 77)
         try model.snapshot.refreshItem(77, from: model.table)
         try recommender.rank(after: window.span, in: model.snapshot, limit: 1)
-        #expect(recommender.candidates.index(at: 0) == 77)
+        #expect(recommender.candidates[0].index(at: 0) == 77)
         model.snapshot.removeItem(77)
         try recommender.rank(after: window.span, in: model.snapshot, limit: 10)
-        #expect(!(0..<10).contains { recommender.candidates.index(at: $0) == 77 })
+        #expect(!(0..<10).contains { recommender.candidates[0].index(at: $0) == 77 })
     }
 
     @Test func weightsThatAreNotFiniteAreRefused() throws {

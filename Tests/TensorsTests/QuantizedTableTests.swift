@@ -37,26 +37,26 @@ import Testing
         for row in 0..<shape.rows {
             try table.setRow(row, from: source, sourceRow: row % 10 == 9 ? row - 4 : row, bias: 0)
         }
-        var query = QuantizedVector(columns: shape.columns)
-        try query.quantize(source, row: shape.rows)
-        var best = TopK(capacity: 100)
-        best.removeAll(limit: shape.count)
-        table.topK(query, into: &best)
+        var query = QuantizedQueries(capacity: 1, columns: shape.columns)
+        try query.quantize(source, row: shape.rows, into: 0)
+        var best = [TopK(capacity: 100)]
+        best[0].removeAll(limit: shape.count)
+        table.topK(query, count: 1, into: &best)
 
         var ranked: [(row: Int, score: Float)] = []
         for row in 0..<shape.rows { ranked.append((row, definition(of: row, in: table, source, query))) }
         ranked.sort { $0.score != $1.score ? $0.score > $1.score : $0.row < $1.row }
         let expected = ranked.prefix(shape.count)
-        #expect(best.count == expected.count)
-        for (place, entry) in expected.enumerated() where place < best.count {
-            #expect(best.index(at: place) == entry.row)
-            #expect(best.score(at: place) == entry.score)
+        #expect(best[0].count == expected.count)
+        for (place, entry) in expected.enumerated() where place < best[0].count {
+            #expect(best[0].index(at: place) == entry.row)
+            #expect(best[0].score(at: place) == entry.score)
         }
     }
 
     /// The score of a row as CKernels.h defines it, from whole numbers.
     private func definition(
-        of row: Int, in table: borrowing QuantizedTable, _ source: borrowing Matrix, _ query: borrowing QuantizedVector
+        of row: Int, in table: borrowing QuantizedTable, _ source: borrowing Matrix, _ query: borrowing QuantizedQueries
     ) -> Float {
         let sourceRow = row % 10 == 9 ? row - 4 : row
         let scale = QuantizedTable.scale(forMagnitude: (0..<table.columns).map { abs(source[sourceRow, $0]) }.max() ?? 0)
@@ -65,20 +65,20 @@ import Testing
         table.dequantizeRow(row, into: &span)
         var sum = 0
         for column in 0..<table.columns {
-            sum += Int((values[column] / scale).rounded()) * (unsafe Int(query.memory.start[column]) - 128)
+            sum += Int((values[column] / scale).rounded()) * Int(query.value(0, column))
         }
-        return Float(sum) * scale * query.scale
+        return Float(sum) * scale * query.scale(0)
     }
 
     @Test func scoresAreTheFloatProductsWithinTheQuantizationBound() throws {
         let source = matrix(rows: 33, columns: 48, seed: 5)
         var table = QuantizedTable(capacity: 32, columns: 48)
         for row in 0..<32 { try table.setRow(row, from: source, sourceRow: row, bias: Float(row)) }
-        var query = QuantizedVector(columns: 48)
-        try query.quantize(source, row: 32)
+        var query = QuantizedQueries(capacity: 1, columns: 48)
+        try query.quantize(source, row: 32, into: 0)
         var scores = [Float](repeating: 0, count: 32)
         var span = scores.mutableSpan
-        table.scores(query, into: &span)
+        table.scores(query, 0, into: &span)
         for row in 0..<32 {
             let exact = (0..<48).reduce(Double(row)) { $0 + Double(source[row, $1]) * Double(source[32, $1]) }
             // Each factor is off by at most half a step of 1/127.
@@ -99,8 +99,8 @@ import Testing
             source[1, 7] = bad
             #expect(refusal { () throws(TensorError) in try table.setRow(0, from: source, sourceRow: 1, bias: 0) } == .notFinite(row: 0))
             #expect(refusal { () throws(TensorError) in try table.setRow(0, from: source, sourceRow: 0, bias: bad) } == .notFinite(row: 0))
-            var query = QuantizedVector(columns: 8)
-            #expect(refusal { () throws(TensorError) in try query.quantize(source, row: 1) } == .notFinite(row: 1))
+            var query = QuantizedQueries(capacity: 1, columns: 8)
+            #expect(refusal { () throws(TensorError) in try query.quantize(source, row: 1, into: 0) } == .notFinite(row: 1))
         }
         var after = [Float](repeating: 0, count: 8)
         var afterSpan = after.mutableSpan
@@ -118,18 +118,18 @@ import Testing
         var table = QuantizedTable(capacity: 40, columns: 16)
         for row in 0..<20 { try table.setRow(row, from: source, sourceRow: 0, bias: Float(row)) }
         table.removeRow(19)
-        var query = QuantizedVector(columns: 16)
-        try query.quantize(source, row: 0)
-        var best = TopK(capacity: 30)
-        table.topK(query, into: &best)
+        var query = QuantizedQueries(capacity: 1, columns: 16)
+        try query.quantize(source, row: 0, into: 0)
+        var best = [TopK(capacity: 30)]
+        table.topK(query, count: 1, into: &best)
         // Rows 20 to 31 stand in an open block, and nobody has set them.
-        #expect(best.count == 19)
-        #expect(best.index(at: 0) == 18)
-        #expect(best.score(at: 0) == 18)
+        #expect(best[0].count == 19)
+        #expect(best[0].index(at: 0) == 18)
+        #expect(best[0].score(at: 0) == 18)
         try table.setRow(19, from: source, sourceRow: 0, bias: 7)
-        best.removeAll(limit: 30)
-        table.topK(query, into: &best)
-        #expect(best.count == 20)
+        best[0].removeAll(limit: 30)
+        table.topK(query, count: 1, into: &best)
+        #expect(best[0].count == 20)
     }
 
     @Test func everyInstructionSetGivesTheSameList() async {
@@ -148,11 +148,11 @@ import Testing
                 precondition(InstructionSet.select(set) && InstructionSet.current == set, "\(set) is in use")
                 var table = QuantizedTable(capacity: 300, columns: 64)
                 for row in 0..<300 { try table.setRow(row, from: source, sourceRow: row, bias: 0) }
-                var query = QuantizedVector(columns: 64)
-                try query.quantize(source, row: 300)
-                var best = TopK(capacity: 20)
-                table.topK(query, into: &best)
-                lists.append((0..<20).map { best.index(at: $0) })
+                var query = QuantizedQueries(capacity: 1, columns: 64)
+                try query.quantize(source, row: 300, into: 0)
+                var best = [TopK(capacity: 20)]
+                table.topK(query, count: 1, into: &best)
+                lists.append((0..<20).map { best[0].index(at: $0) })
             }
             precondition(lists.allSatisfy { $0 == lists[0] }, "one list on every instruction set")
         }

@@ -16,10 +16,12 @@
 typedef enum kn_isa {
     KN_ISA_PLAIN = 0,
     KN_ISA_AVX2 = 1,
-    KN_ISA_AVX512VNNI = 2,
+    KN_ISA_AVXVNNI = 2,
+    KN_ISA_AVX512VNNI = 3,
+    KN_ISA_NEON = 4,
 } kn_isa;
 
-enum { KN_ISA_COUNT = 3 };
+enum { KN_ISA_COUNT = 5 };
 
 // The variant in use. Chosen once when the program starts: the best that the processor has, or what
 // FRESHET_ISA names where the processor has it.
@@ -70,30 +72,41 @@ uint64_t kn_read_words(const uint64_t *words, size_t n);
 //
 // A packed table holds blocks of 16 rows. In a block, columns go in groups of four: 64 bytes hold the
 // four values of row 0, then of row 1, ... of row 15. One VNNI instruction thus adds four products to
-// each of 16 rows, and no sum ever crosses lanes. Columns are padded with zeros to a multiple of 4.
+// each of 16 rows, and no sum ever crosses lanes. Columns are padded to a multiple of 4.
 //
-// A query is u8 = q + 128 with q in -127...127. sum(q * w) = sum(u8 * w) - 128 * sum(w): the second
-// term is kept a row (`corrections`).
+// Values are kept unsigned, w + 128, as VNNI wants its first factor; padding is 128, which is zero.
+// A query is signed, -127...127, zero in the padding. sum(q * w) = sum(q * u8) - 128 * sum(q): the second
+// term is one number a query (`correction`).
 //
 //   score[row] = (sum(q * w) * row_scale[row]) * query_scale + bias[row]
 
-enum { KN_BLOCK_ROWS = 16, KN_GROUP_COLUMNS = 4 };
+enum { KN_BLOCK_ROWS = 16, KN_GROUP_COLUMNS = 4, KN_QUERIES_MAX = 8 };
 
 typedef struct kn_packed_table {
-    const int8_t *values;
+    const uint8_t *values;
     const float *row_scales;
-    const int32_t *corrections;
     const float *biases;
     size_t groups;
 } kn_packed_table;
 
+typedef struct kn_packed_query {
+    const int8_t *values;
+    int32_t correction; // 128 * sum(values)
+    float scale;
+} kn_packed_query;
+
 // Scores of the rows of `blocks` blocks from block `first`, 16 a block.
-void kn_score_u8i8(const kn_packed_table *table, const uint8_t *query, float query_scale, size_t first,
-                   size_t blocks, float *scores);
+void kn_score_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
+                   float *scores);
 // The rows of those blocks whose score is above `threshold`, in order of the row; returns how many.
 // `rows` and `scores` have room for 16 a block.
-size_t kn_scan_u8i8(const kn_packed_table *table, const uint8_t *query, float query_scale, size_t first,
-                    size_t blocks, float threshold, uint32_t *rows, float *scores);
+size_t kn_scan_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
+                    float threshold, uint32_t *rows, float *scores);
+// The same for up to KN_QUERIES_MAX queries, each with its threshold: the table is read once for all.
+// What query q finds begins at rows[q * stride] and scores[q * stride]; found[q] tells how much.
+void kn_scan_many_u8i8(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
+                       size_t blocks, const float *thresholds, uint32_t *rows, float *scores, size_t stride,
+                       size_t *found);
 // Largest magnitude; +infinity where a value is not finite.
 float kn_magnitude_f32(const float *x, size_t n);
 // q = round(x / scale), halves away from zero; scale > 0 and no magnitude above 127 * scale.

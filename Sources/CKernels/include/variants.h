@@ -24,8 +24,10 @@ typedef struct kn_float_kernels {
 } kn_float_kernels;
 
 typedef struct kn_packed_kernels {
-    void (*score)(const kn_packed_table *, const uint8_t *, float, size_t, size_t, float *);
-    size_t (*scan)(const kn_packed_table *, const uint8_t *, float, size_t, size_t, float, uint32_t *, float *);
+    void (*score)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, float *);
+    size_t (*scan)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, float, uint32_t *, float *);
+    void (*scan_many)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, size_t, const float *,
+                      uint32_t *, float *, size_t, size_t *);
 } kn_packed_kernels;
 
 // NULL where the processor cannot run it.
@@ -38,7 +40,11 @@ extern const kn_packed_kernels kn_packed_plain;
 extern const kn_float_kernels kn_float_avx2;
 extern const kn_float_kernels kn_float_avx512;
 extern const kn_packed_kernels kn_packed_avx2;
+extern const kn_packed_kernels kn_packed_avxvnni;
 extern const kn_packed_kernels kn_packed_avx512vnni;
+#endif
+#if defined(__aarch64__)
+extern const kn_packed_kernels kn_packed_neon;
 #endif
 
 #endif

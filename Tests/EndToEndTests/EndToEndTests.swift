@@ -81,7 +81,8 @@ import Testing
         #expect(report["users"] as? Int == 30)
         #expect(report["items"] as? Int == 10)
         let versions = Dictionary(grouping: published, by: \.source).compactMapValues { $0.map(\.model.version).max() }
-        #expect((versions.values.max() ?? 0) > 800)
+        // The second run learned from at most 400 events: more steps were taken before the kill.
+        #expect((versions.values.max() ?? 0) > 500)
         let list = try #require(await Self.get(port, "/v1/users/u1/recommendations?count=3&exclude=none"))
         #expect(list.status == 200 && !list.body.contains("fallback"))
         let unknown = try #require(await Self.get(port, "/v1/users/nobody/recommendations"))

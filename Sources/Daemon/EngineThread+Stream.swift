@@ -64,11 +64,14 @@ extension EngineThread {
         for (accepted, answer) in zip(accepted, answers) {
             try publish(answer, to: accepted.record, polled: polled)
         }
-        // A full batch means that more is waiting: new events come before old ones.
+        // A full batch means that more is waiting: new events come before old ones. What comes together is
+        // learned together, unless the outcome must not depend on it.
         let isBehind = records.count >= Self.batchMax
-        let replay: Replay = isBehind && !settings.learning.isReproducible ? .none : .configured
+        let isReproducible = settings.learning.isReproducible
+        let replay: Replay = isBehind && !isReproducible ? .none : .configured
+        let batch = isReproducible ? 1 : max(1, min(accepted.count, Engine.learningBatchMax))
         let learning = ContinuousClock.now
-        try engineCall { engine throws(EngineError) in try engine.learn(replay: replay) }
+        try engineCall { engine throws(EngineError) in try engine.learn(replay: replay, batch: batch) }
         figures.recordTraining(accepted.count, took: ContinuousClock.now - learning)
     }
 

@@ -12,14 +12,29 @@ public enum Replay: Sendable {
 }
 
 extension Engine {
-    /// Learns from every event that was staged, one step an event, each with windows of kept sessions
-    /// beside it; the served rows follow at once.
-    public mutating func learn(replay: Replay) throws(EngineError) {
-        for window in staged.windows {
-            learner.stage(window.items.span, weight: window.weight)
-            if replay == .configured { stageReplay(count: configuration.learner.replayRatio) }
+    /// Events that one step learns at most.
+    public static let learningBatchMax = 16
+
+    /// Learns from every event that was staged, `batch` of them a step, each step with windows of kept
+    /// sessions beside them; the served rows follow at once.
+    ///
+    /// One event a step learns most from each; together they cost a third. What is learned depends on
+    /// how they were put together.
+    ///
+    /// - Parameter batch: 1...``learningBatchMax``.
+    public mutating func learn(replay: Replay, batch: Int) throws(EngineError) {
+        precondition((1...Self.learningBatchMax).contains(batch), "a step learns from one to sixteen events")
+        var first = 0
+        while first < staged.windows.count {
+            let end = min(first + batch, staged.windows.count)
+            for place in first..<end {
+                let window = staged.windows[place]
+                learner.stage(window.items.span, weight: window.weight)
+            }
+            if replay == .configured { stageReplay(count: configuration.learner.replayRatio * (end - first)) }
             learner.step()
             try serveWhatChanged()
+            first = end
         }
         staged.removeAll()
     }

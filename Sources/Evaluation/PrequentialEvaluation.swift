@@ -12,6 +12,7 @@ internal import Tensors
 public struct PrequentialEvaluation: ~Copyable {
     private var engine: Engine
     private let exclusions: Set<Exclusion>
+    private let batch: Int
     private var events = 0
     private var cold = 0
     private var quality: [String: PrequentialQuality] = [:]
@@ -21,8 +22,11 @@ public struct PrequentialEvaluation: ~Copyable {
     private static let listLength = PrequentialQuality.rankMax
     private static let source = TopicPartition(topic: "evaluation", partition: 0)
 
-    public init(_ configuration: EngineConfiguration, exclusions: Set<Exclusion>) throws(EngineError) {
+    /// - Parameter batch: events that are learned together, as under load: the lists between are made by
+    ///   a model that has not seen them.
+    public init(_ configuration: EngineConfiguration, exclusions: Set<Exclusion>, batch: Int) throws(EngineError) {
         engine = try Engine(configuration)
+        self.batch = batch
         self.exclusions = exclusions
         for model in [Engine.modelName] + YardstickName.all {
             quality[model] = PrequentialQuality(window: nil)
@@ -43,8 +47,8 @@ public struct PrequentialEvaluation: ~Copyable {
         let source = RecordSource(topicPartition: Self.source, offset: Int64(events))
         let input = EngineInput(content: .event(event), source: source, wantsAnswer: false)
         _ = try engine.answer([input], now: event.timestamp)
-        try engine.learn(replay: .configured)
         events += 1
+        if events % batch == 0 { try engine.learn(replay: .configured, batch: batch) }
     }
 
     /// The figures so far.

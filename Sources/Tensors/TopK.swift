@@ -4,8 +4,12 @@
 /// Sorted insertion: once the list is full, few candidates pass the threshold, and each moves a
 /// handful of neighbours.
 public struct TopK: Sendable {
-    private var indices: [Int]
-    private var scores: [Float]
+    private struct Entry: BitwiseCopyable {
+        var score: Float
+        var index: UInt32
+    }
+
+    private var entries: [Entry]
     public private(set) var count = 0
     public private(set) var limit: Int
 
@@ -16,12 +20,11 @@ public struct TopK: Sendable {
         precondition(capacity > 0, "a list has a place")
         self.capacity = capacity
         limit = capacity
-        indices = [Int](repeating: 0, count: capacity)
-        scores = [Float](repeating: -.infinity, count: capacity)
+        entries = [Entry](repeating: Entry(score: -.infinity, index: 0), count: capacity)
     }
 
     /// What a score must exceed to be taken: -∞ until the list is full.
-    public var threshold: Float { count < limit ? -.infinity : scores[limit - 1] }
+    public var threshold: Float { count < limit ? -.infinity : entries[limit - 1].score }
 
     /// Starts a new list of at most `limit` rows.
     public mutating func removeAll(limit: Int) {
@@ -33,24 +36,24 @@ public struct TopK: Sendable {
     /// Takes a row, where it is among the best so far. Rows come in rising order.
     public mutating func insert(index: Int, score: Float) {
         guard score > threshold else { return }
-        var place = count < limit ? count : limit - 1
-        while place > 0 && scores[place - 1] < score {
-            scores[place] = scores[place - 1]
-            indices[place] = indices[place - 1]
+        var place = min(count, limit - 1)
+        count = min(count + 1, limit)
+        // A span: an array would look whether it is shared at every move.
+        var sorted = entries.mutableSpan
+        while place > 0 && sorted[place - 1].score < score {
+            sorted[place] = sorted[place - 1]
             place -= 1
         }
-        scores[place] = score
-        indices[place] = index
-        count = min(count + 1, limit)
+        sorted[place] = Entry(score: score, index: UInt32(truncatingIfNeeded: index))
     }
 
     public func index(at place: Int) -> Int {
         precondition(place < count, "the place is taken")
-        return indices[place]
+        return Int(entries[place].index)
     }
 
     public func score(at place: Int) -> Float {
         precondition(place < count, "the place is taken")
-        return scores[place]
+        return entries[place].score
     }
 }

@@ -68,7 +68,7 @@ enum EngineBenches {
         while engine.itemCount < stream.items || stream.produced < stream.users {
             _ = try engine.answer(
                 (0..<256).map { _ in stream.next(wantsAnswer: false) }, now: Timestamp(milliseconds: 0))
-            try engine.learn(replay: .none)
+            try engine.learn(replay: .none, batch: Engine.learningBatchMax)
         }
         return engine
     }
@@ -76,7 +76,7 @@ enum EngineBenches {
     private static func step(_ engine: inout Engine, _ stream: inout BenchStream, count: Int) throws {
         let inputs = (0..<count).map { _ in stream.next(wantsAnswer: true) }
         _ = try engine.answer(inputs, now: Timestamp(milliseconds: 0))
-        try engine.learn(replay: .none)
+        try engine.learn(replay: .none, batch: Engine.learningBatchMax)
     }
 }
 

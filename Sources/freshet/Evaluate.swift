@@ -35,6 +35,13 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Seed of everything drawn by chance.")
     var seed: UInt64 = 1
 
+    @Option(help: "Events that are learned together, 1 to 16: what the daemon does under load.")
+    var batch = 1
+
+    func validate() throws {
+        guard (1...Engine.learningBatchMax).contains(batch) else { throw ValidationError("--batch is from 1 to 16") }
+    }
+
     func run() throws {
         do {
             let report = try evaluate()
@@ -50,7 +57,7 @@ struct Evaluate: ParsableCommand {
         var configuration = EngineConfiguration()
         configuration.learner.seed = seed
         let exclusions: Set<Exclusion> = exclude == .none ? [] : exclude == .current ? [.current] : [.seen]
-        var evaluation = try PrequentialEvaluation(configuration, exclusions: exclusions)
+        var evaluation = try PrequentialEvaluation(configuration, exclusions: exclusions, batch: batch)
         var progress = ProgressLine()
         let began = ContinuousClock.now
         for (place, path) in events.enumerated() {

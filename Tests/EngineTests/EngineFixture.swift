@@ -61,7 +61,7 @@ extension Engine {
     /// One input, answered and learned.
     mutating func take(_ input: EngineInput) throws(EngineError) -> EngineAnswer {
         let answers = try answer([input], now: Timestamp(milliseconds: 1_767_225_600_000))
-        try learn(replay: .configured)
+        try learn(replay: .configured, batch: 1)
         return answers[0]
     }
 

@@ -33,7 +33,7 @@ import Testing
         #expect(answers.count == 3)
         guard case .list(let list) = answers[2] else { throw Unexpected() }
         #expect(list.model.version == before)
-        try engine.learn(replay: .none)
+        try engine.learn(replay: .none, batch: 1)
         // The first event of a user has nothing before it to learn from.
         let after = engine.modelVersion
         #expect(after == before + 2)

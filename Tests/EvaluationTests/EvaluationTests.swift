@@ -19,7 +19,7 @@ import Testing
         configuration.learner.dimensions = 16
         configuration.learner.itemsMax = 100
         configuration.learner.negatives = 16
-        var evaluation = try PrequentialEvaluation(configuration, exclusions: exclusions)
+        var evaluation = try PrequentialEvaluation(configuration, exclusions: exclusions, batch: 1)
         for event in events { try evaluation.add(event) }
         return evaluation.report(elapsed: .seconds(2))
     }

@@ -119,6 +119,10 @@ void kn_gemm_nt_f32(const float *a, size_t a_stride, const float *b, size_t b_st
     floats->gemm_nt(a, a_stride, b, b_stride, c, c_stride, m, n, k);
 }
 
+void kn_transpose_f32(const float *a, size_t a_stride, float *b, size_t b_stride, size_t rows, size_t columns) {
+    floats->transpose(a, a_stride, b, b_stride, rows, columns);
+}
+
 float kn_softmax_f32(float *x, size_t n) { return floats->softmax(x, n); }
 
 void kn_gru_gates_f32(const float *input, const float *hidden, const float *previous, float *gates, float *next,

@@ -31,7 +31,9 @@ extension Engine {
     /// list that was asked for earlier.
     func mustRank(_ group: ListGroup, before event: Event) -> Bool {
         guard !group.members.isEmpty else { return false }
-        guard catalog.row(of: event.item) != nil, let row = sessions.row(of: event.user) else { return true }
+        guard catalog.row(of: event.item) != nil else { return true }
+        // A new user takes the place of another where all are taken.
+        guard let row = sessions.row(of: event.user) else { return sessions.count == sessions.capacity }
         return group.members.contains { $0.row == row }
     }
 

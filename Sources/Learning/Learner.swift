@@ -57,7 +57,7 @@ public struct Learner: ~Copyable {
     /// - Returns: false where the step is full, or the window too short to learn from.
     @discardableResult
     public mutating func stage(_ sequence: Span<ItemIndex>, weight: Float) -> Bool {
-        guard batch.windows.count < Self.windowsMax else { return false }
+        guard batch.windowCount < Self.windowsMax else { return false }
         let length = min(sequence.count, configuration.window + 1)
         let newest = sequence.extracting(last: length)
         return batch.append(newest) { _ in weight }
@@ -80,6 +80,7 @@ public struct Learner: ~Copyable {
     public mutating func step() -> Float? {
         rows.removeAll()
         guard batch.positionCount > 0 else { return nil }
+        batch.arrange()
         sampler.draw(
             into: &negatives, itemCount: table.count, correction: configuration.logQCorrection, using: &generator)
         gradients.clear()

@@ -14,10 +14,27 @@ extension GRU {
         _ activations: inout GRUActivations, gradients: inout GRUParameters, rows: inout RowGradients
     ) {
         let positions = batch.positionCount
-        for window in batch.windows {
-            activations.leaving.fill(0, rows: 0..<1)
-            for position in window.reversed() {
-                backwardStep(parameters, position, hiddenGradient: hiddenGradient, &activations)
+        for (time, step) in batch.steps.enumerated().reversed() {
+            // What comes back from the step after, where the window has one.
+            let after = time + 1 < batch.steps.count ? batch.steps[time + 1] : step.upperBound..<step.upperBound
+            for row in 0..<step.count {
+                activations.arriving.copyRow(step.lowerBound + row, from: hiddenGradient, row: step.lowerBound + row)
+                if row < after.count {
+                    activations.arriving.addRow(
+                        step.lowerBound + row, from: activations.leaving, row: after.lowerBound + row, scale: 1)
+                }
+            }
+            for position in step {
+                gateGradients(
+                    position, gates: activations.gates, hiddenGates: activations.hiddenGates,
+                    previous: activations.previous, arriving: activations.arriving, leaving: &activations.leaving,
+                    inputGatesGradient: &activations.inputGatesGradient,
+                    hiddenGatesGradient: &activations.hiddenGatesGradient)
+            }
+            if time > 0 {
+                multiplyNN(
+                    activations.hiddenGatesGradient, rows: step, parameters.hiddenWeights,
+                    rows: parameters.hiddenWeights.rows, into: &activations.leaving, accumulating: true)
             }
         }
         multiplyTN(
@@ -31,28 +48,10 @@ extension GRU {
             gradients.hiddenBias.addRow(0, from: activations.hiddenGatesGradient, row: position, scale: 1)
         }
         multiplyNN(
-            activations.inputGatesGradient, rows: positions, parameters.inputWeights,
+            activations.inputGatesGradient, rows: 0..<positions, parameters.inputWeights,
             rows: parameters.inputWeights.rows, into: &activations.inputsGradient, accumulating: false)
         for position in 0..<positions {
             rows.add(batch.inputs[position], from: activations.inputsGradient, row: position, scale: 1)
-        }
-    }
-
-    private static func backwardStep(
-        _ parameters: borrowing GRUParameters, _ position: Int, hiddenGradient: borrowing Matrix,
-        _ activations: inout GRUActivations
-    ) {
-        activations.arriving.copyRow(0, from: activations.leaving, row: 0)
-        activations.arriving.addRow(0, from: hiddenGradient, row: position, scale: 1)
-        gateGradients(
-            position, gates: activations.gates, hiddenGates: activations.hiddenGates,
-            previous: activations.previous, arriving: activations.arriving, leaving: &activations.leaving,
-            inputGatesGradient: &activations.inputGatesGradient,
-            hiddenGatesGradient: &activations.hiddenGatesGradient)
-        activations.hiddenGatesGradient.withRow(position) { gradient in
-            activations.leaving.withMutableRow(0) { leaving in
-                parameters.hiddenWeights.multiplyTransposed(gradient, addingTo: &leaving)
-            }
         }
     }
 
@@ -65,8 +64,8 @@ extension GRU {
                 previous.withRow(position) { previous in
                     inputGatesGradient.withMutableRow(position) { inputGatesGradient in
                         hiddenGatesGradient.withMutableRow(position) { hiddenGatesGradient in
-                            arriving.withRow(0) { arriving in
-                                leaving.withMutableRow(0) { leaving in
+                            arriving.withRow(position) { arriving in
+                                leaving.withMutableRow(position) { leaving in
                                     gruGatesBackward(
                                         gates: gates, hiddenGates: hiddenGates, previous: previous,
                                         gradient: arriving, inputGatesGradient: &inputGatesGradient,

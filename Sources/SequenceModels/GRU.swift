@@ -13,49 +13,69 @@ internal import Tensors
 /// Every window starts from h = 0: a session is encoded anew from its newest items with the newest
 /// weights, so no hidden state of an older model is ever mixed in or has to be kept for a user.
 public enum GRU {
-    /// Encodes every window of `batch`; row p of `activations.hidden` is the state after position p.
+    /// From this many positions on, weights are transposed first: the product of a row with a row ends in
+    /// a sum across lanes, that with a column does not.
+    private static let transposingPositions = 24
+
+    /// Encodes every window of `batch`, which is arranged; row p of `activations.hidden` is the state after
+    /// position p.
     public static func forward(
         _ parameters: borrowing GRUParameters, _ table: borrowing EmbeddingTable, _ batch: SequenceBatch,
         into activations: inout GRUActivations
     ) {
         let positions = batch.positionCount
         precondition(positions <= activations.positionsMax, "the batch fits the activations")
+        let isTransposing = positions >= transposingPositions
+        if isTransposing {
+            transpose(parameters.inputWeights, rows: parameters.inputWeights.rows, into: &activations.inputWeights)
+            transpose(parameters.hiddenWeights, rows: parameters.hiddenWeights.rows, into: &activations.hiddenWeights)
+        }
         for position in 0..<positions {
             activations.inputs.copyRow(position, from: table.vectors, row: Int(batch.inputs[position]))
             activations.inputGates.copyRow(position, from: parameters.inputBias, row: 0)
+            activations.hiddenGates.copyRow(position, from: parameters.hiddenBias, row: 0)
         }
-        multiplyNT(
-            activations.inputs, rows: positions, parameters.inputWeights, rows: parameters.inputWeights.rows,
-            into: &activations.inputGates, accumulating: true)
-
-        for window in batch.windows {
-            for position in window {
-                if position == window.lowerBound {
-                    activations.previous.fill(0, rows: position..<position + 1)
-                } else {
-                    activations.previous.copyRow(position, from: activations.hidden, row: position - 1)
+        if isTransposing {
+            multiplyNN(
+                activations.inputs, rows: 0..<positions, activations.inputWeights, rows: parameters.dimensions,
+                into: &activations.inputGates, accumulating: true)
+        } else {
+            multiplyNT(
+                activations.inputs, rows: 0..<positions, parameters.inputWeights, rows: parameters.inputWeights.rows,
+                into: &activations.inputGates, accumulating: true)
+        }
+        for (time, step) in batch.steps.enumerated() {
+            if time == 0 {
+                activations.previous.fill(0, rows: step)
+            } else {
+                let before = batch.steps[time - 1].lowerBound
+                for row in 0..<step.count {
+                    activations.previous.copyRow(step.lowerBound + row, from: activations.hidden, row: before + row)
                 }
-                step(parameters, position, &activations)
+                // From a state of zero the product is zero: the first step needs none.
+                if isTransposing {
+                    multiplyNN(
+                        activations.previous, rows: step, activations.hiddenWeights, rows: parameters.dimensions,
+                        into: &activations.hiddenGates, accumulating: true)
+                } else {
+                    multiplyNT(
+                        activations.previous, rows: step, parameters.hiddenWeights, rows: parameters.hiddenWeights.rows,
+                        into: &activations.hiddenGates, accumulating: true)
+                }
+            }
+            for position in step {
+                activate(
+                    position, previous: activations.previous, inputGates: activations.inputGates,
+                    hiddenGates: activations.hiddenGates, gates: &activations.gates, hidden: &activations.hidden)
             }
         }
     }
 
-    private static func step(
-        _ parameters: borrowing GRUParameters, _ position: Int, _ activations: inout GRUActivations
-    ) {
-        activations.hiddenGates.copyRow(position, from: parameters.hiddenBias, row: 0)
-        activateRow(
-            position, weights: parameters.hiddenWeights, previous: activations.previous,
-            inputGates: activations.inputGates, hiddenGates: &activations.hiddenGates, gates: &activations.gates,
-            hidden: &activations.hidden)
-    }
-
-    private static func activateRow(
-        _ position: Int, weights: borrowing Matrix, previous: borrowing Matrix, inputGates: borrowing Matrix,
-        hiddenGates: inout Matrix, gates: inout Matrix, hidden: inout Matrix
+    private static func activate(
+        _ position: Int, previous: borrowing Matrix, inputGates: borrowing Matrix, hiddenGates: borrowing Matrix,
+        gates: inout Matrix, hidden: inout Matrix
     ) {
         previous.withRow(position) { previous in
-            hiddenGates.withMutableRow(position) { weights.multiply(previous, into: &$0, accumulating: true) }
             inputGates.withRow(position) { inputGates in
                 hiddenGates.withRow(position) { hiddenGates in
                     gates.withMutableRow(position) { gates in

@@ -22,10 +22,13 @@ public struct GRUActivations: ~Copyable {
     var hiddenGatesGradient: Matrix
     /// dL/dx, [P x D]
     var inputsGradient: Matrix
-    /// dL/dh' as it reaches a position, from its own loss and from the position after, [1 x D].
+    /// dL/dh' as it reaches a position, from its own loss and from the position after, [P x D].
     var arriving: Matrix
-    /// dL/dh as it leaves to the position before, [1 x D].
+    /// dL/dh as it leaves to the position before, [P x D].
     var leaving: Matrix
+    /// W_iᵀ and W_hᵀ, [D x 3D] each.
+    var inputWeights: Matrix
+    var hiddenWeights: Matrix
 
     public let positionsMax: Int
 
@@ -40,7 +43,9 @@ public struct GRUActivations: ~Copyable {
         inputGatesGradient = Matrix(rows: positionsMax, columns: 3 * dimensions)
         hiddenGatesGradient = Matrix(rows: positionsMax, columns: 3 * dimensions)
         inputsGradient = Matrix(rows: positionsMax, columns: dimensions)
-        arriving = Matrix(rows: 1, columns: dimensions)
-        leaving = Matrix(rows: 1, columns: dimensions)
+        arriving = Matrix(rows: positionsMax, columns: dimensions)
+        leaving = Matrix(rows: positionsMax, columns: dimensions)
+        inputWeights = Matrix(rows: dimensions, columns: 3 * dimensions)
+        hiddenWeights = Matrix(rows: dimensions, columns: 3 * dimensions)
     }
 }

@@ -11,6 +11,8 @@ public import Tensors
 public struct SampledSoftmax: ~Copyable {
     /// Rows of the negatives, [N x D].
     private var negativeVectors: Matrix
+    /// The same transposed, the target's column zero, [D x (N + 1)].
+    private var negativeColumns: Matrix
     /// What is added to the score of each negative whatever the state: b_j - log(expected count), and 0
     /// for the target's column, [1 x (N + 1)].
     private var offsets: Matrix
@@ -26,10 +28,14 @@ public struct SampledSoftmax: ~Copyable {
     public let positionsMax: Int
     public let negativesMax: Int
 
+    /// From this many positions on the negatives are transposed first, see `GRU.forward`.
+    private static let transposingPositions = 8
+
     public init(positionsMax: Int, negativesMax: Int, dimensions: Int) {
         self.positionsMax = positionsMax
         self.negativesMax = negativesMax
         negativeVectors = Matrix(rows: negativesMax, columns: dimensions)
+        negativeColumns = Matrix(rows: dimensions, columns: negativesMax + 1)
         offsets = Matrix(rows: 1, columns: negativesMax + 1)
         logits = Matrix(rows: positionsMax, columns: negativesMax + 1)
         logitsGradientSum = Matrix(rows: 1, columns: negativesMax + 1)
@@ -65,9 +71,16 @@ public struct SampledSoftmax: ~Copyable {
             negativeVectors.copyRow(row, from: table.vectors, row: Int(item))
             offsets[0, row] = table.biases[0, Int(item)] - negatives.logExpectedCounts[row]
         }
-        multiplyNT(
-            hidden, rows: batch.positionCount, negativeVectors, rows: negativesMax, into: &logits,
-            accumulating: false)
+        if batch.positionCount >= Self.transposingPositions {
+            transpose(negativeVectors, rows: negativesMax, into: &negativeColumns)
+            multiplyNN(
+                hidden, rows: 0..<batch.positionCount, negativeColumns, rows: hidden.columns, into: &logits,
+                accumulating: false)
+        } else {
+            multiplyNT(
+                hidden, rows: 0..<batch.positionCount, negativeVectors, rows: negativesMax, into: &logits,
+                accumulating: false)
+        }
         for position in 0..<batch.positionCount {
             let target = batch.targets[position]
             let targetScore =
@@ -101,7 +114,7 @@ public struct SampledSoftmax: ~Copyable {
     ) {
         let positions = batch.positionCount
         multiplyNN(
-            logits, rows: positions, negativeVectors, rows: negativesMax, into: &hiddenGradient,
+            logits, rows: 0..<positions, negativeVectors, rows: negativesMax, into: &hiddenGradient,
             accumulating: false)
         multiplyTN(
             logits, columns: negativesMax, hidden, rows: positions, into: &negativeGradient, accumulating: false)

@@ -1,20 +1,31 @@
-/// The input of one training step: windows of sessions, laid end to end, each position with the item
-/// that came next.
+/// The input of one training step: windows of sessions, each position with the item that came next.
+///
+/// Positions are laid out by time: first the first items of all windows, then the second ones, and so on,
+/// the longest window first. A recurrent step thus multiplies the rows of all windows at once, and the
+/// row before row i of a step is row i of the step before.
 ///
 /// Reused from step to step; its capacity is the step's written maximum.
 public struct SequenceBatch: Sendable {
-    /// The item read at each position.
+    /// The item read at each position; filled by ``arrange()``, as the two below.
     public private(set) var inputs: [ItemIndex] = []
     /// The item that followed it.
     public private(set) var targets: [ItemIndex] = []
     /// How much the position counts in the loss; 0 where it is context only.
     public private(set) var weights: [Float] = []
-    /// Where each window stands in the arrays above.
-    public private(set) var windows: [Range<Int>] = []
+    /// The positions of each moment.
+    public private(set) var steps: [Range<Int>] = []
+    /// For each row of a step, the window that it belongs to, in the order in which windows were added.
+    public private(set) var order: [Int] = []
+
+    /// The windows as they were added, laid end to end.
+    private var items: [ItemIndex] = []
+    private var itemWeights: [Float] = []
+    private var windows: [(start: Int, length: Int)] = []
 
     public let positionsMax: Int
+    public private(set) var positionCount = 0
 
-    public var positionCount: Int { inputs.count }
+    public var windowCount: Int { windows.count }
 
     public init(positionsMax: Int) {
         self.positionsMax = positionsMax
@@ -24,10 +35,10 @@ public struct SequenceBatch: Sendable {
     }
 
     public mutating func removeAll() {
-        inputs.removeAll(keepingCapacity: true)
-        targets.removeAll(keepingCapacity: true)
-        weights.removeAll(keepingCapacity: true)
+        items.removeAll(keepingCapacity: true)
+        itemWeights.removeAll(keepingCapacity: true)
         windows.removeAll(keepingCapacity: true)
+        positionCount = 0
     }
 
     /// Adds one window: `sequence[i]` is read, `sequence[i + 1]` is its target, weighted `weight(i)`.
@@ -37,13 +48,38 @@ public struct SequenceBatch: Sendable {
     public mutating func append(_ sequence: Span<ItemIndex>, weight: (Int) -> Float) -> Bool {
         let length = sequence.count - 1
         guard length >= 1, positionCount + length <= positionsMax else { return false }
-        let start = positionCount
-        for index in 0..<length {
-            inputs.append(sequence[index])
-            targets.append(sequence[index + 1])
-            weights.append(weight(index))
+        windows.append((items.count, length))
+        for index in 0...length {
+            items.append(sequence[index])
+            itemWeights.append(index < length ? weight(index) : 0)
         }
-        windows.append(start..<start + length)
+        positionCount += length
         return true
+    }
+
+    /// Lays the positions out. Call after the last window was added.
+    public mutating func arrange() {
+        order.removeAll(keepingCapacity: true)
+        order.append(contentsOf: windows.indices)
+        order.sort { left, right in
+            windows[left].length != windows[right].length ? windows[left].length > windows[right].length : left < right
+        }
+        inputs.removeAll(keepingCapacity: true)
+        targets.removeAll(keepingCapacity: true)
+        weights.removeAll(keepingCapacity: true)
+        steps.removeAll(keepingCapacity: true)
+        var time = 0
+        while inputs.count < positionCount {
+            let start = inputs.count
+            for window in order {
+                guard windows[window].length > time else { break }
+                let place = windows[window].start + time
+                inputs.append(items[place])
+                targets.append(items[place + 1])
+                weights.append(itemWeights[place])
+            }
+            steps.append(start..<inputs.count)
+            time += 1
+        }
     }
 }

@@ -38,6 +38,6 @@ public enum MachineLimits {
         private let b = Matrix(rows: depth, columns: width)
         private var c = Matrix(rows: height, columns: width)
 
-        func multiply() { multiplyNN(a, rows: Self.height, b, rows: Self.depth, into: &c, accumulating: true) }
+        func multiply() { multiplyNN(a, rows: 0..<Self.height, b, rows: Self.depth, into: &c, accumulating: true) }
     }
 }

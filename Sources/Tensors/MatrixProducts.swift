@@ -2,30 +2,48 @@ internal import CKernels
 
 // m, n, k = rows and columns in use; a matrix may be larger than what is used of it
 
-/// C[m x n] = A[m x k] · B[n x k]ᵀ, or C += where accumulating. k is the width of A and B.
+/// Up to this many rows are multiplied one by one: a tile of so few hides no latency.
+private let vectorRowsMax = 2
+
+/// C[m x n] = A[m x k] · B[n x k]ᵀ for some rows of A and C, or C += where accumulating. k is the width of
+/// A and B.
 public func multiplyNT(
-    _ a: borrowing Matrix, rows m: Int, _ b: borrowing Matrix, rows n: Int, into c: inout Matrix, accumulating: Bool
+    _ a: borrowing Matrix, rows m: Range<Int>, _ b: borrowing Matrix, rows n: Int, into c: inout Matrix,
+    accumulating: Bool
 ) {
     precondition(
-        a.columns == b.columns && m <= a.rows && n <= b.rows && m <= c.rows && n <= c.columns,
+        a.columns == b.columns && m.upperBound <= a.rows && n <= b.rows && m.upperBound <= c.rows && n <= c.columns,
         "A [m x k], B [n x k], C [m x n]")
-    guard m > 0, n > 0 else { return }
-    if !accumulating { c.fill(0, rows: 0..<m) }
-    unsafe kn_gemm_nt_f32(a.pointer(0), a.stride, b.pointer(0), b.stride, c.pointer(0), c.stride, m, n, a.columns)
+    guard !m.isEmpty, n > 0 else { return }
+    if !accumulating { c.fill(0, rows: m) }
+    guard m.count > vectorRowsMax else {
+        for row in m { unsafe kn_gemv_f32(b.pointer(0), b.stride, a.pointer(row), c.pointer(row), n, a.columns) }
+        return
+    }
+    unsafe kn_gemm_nt_f32(
+        a.pointer(m.lowerBound), a.stride, b.pointer(0), b.stride, c.pointer(m.lowerBound), c.stride, m.count, n, a.columns)
 }
 
-/// C[m x n] = A[m x k] · B[k x n], or C += where accumulating. n is the width of B and C; the first k
-/// columns of A are used.
+/// C[m x n] = A[m x k] · B[k x n] for some rows of A and C, or C += where accumulating. n is the width of B
+/// and C; the first k columns of A are used.
 public func multiplyNN(
-    _ a: borrowing Matrix, rows m: Int, _ b: borrowing Matrix, rows k: Int, into c: inout Matrix, accumulating: Bool
+    _ a: borrowing Matrix, rows m: Range<Int>, _ b: borrowing Matrix, rows k: Int, into c: inout Matrix,
+    accumulating: Bool
 ) {
     precondition(
-        k <= a.columns && m <= a.rows && k <= b.rows && m <= c.rows && b.columns == c.columns,
+        k <= a.columns && m.upperBound <= a.rows && k <= b.rows && m.upperBound <= c.rows && b.columns == c.columns,
         "A [m x k], B [k x n], C [m x n]")
-    guard m > 0, k > 0 else { return }
-    if !accumulating { c.fill(0, rows: 0..<m) }
+    guard !m.isEmpty, k > 0 else { return }
+    if !accumulating { c.fill(0, rows: m) }
+    guard m.count > vectorRowsMax else {
+        for row in m {
+            unsafe kn_gemv_transposed_f32(b.pointer(0), b.stride, a.pointer(row), c.pointer(row), k, b.columns)
+        }
+        return
+    }
     unsafe kn_gemm_f32(
-        a.pointer(0), a.stride, 1, b.pointer(0), b.stride, c.pointer(0), c.stride, m, b.columns, k)
+        a.pointer(m.lowerBound), a.stride, 1, b.pointer(0), b.stride, c.pointer(m.lowerBound), c.stride, m.count,
+        b.columns, k)
 }
 
 /// C[k x n] = A[m x k]ᵀ · B[m x n], or C += where accumulating. n is the width of B and C; the first k
@@ -41,4 +59,11 @@ public func multiplyTN(
     if !accumulating { c.fill(0, rows: 0..<k) }
     unsafe kn_gemm_f32(
         a.pointer(0), 1, a.stride, b.pointer(0), b.stride, c.pointer(0), c.stride, k, b.columns, m)
+}
+
+/// B = Aᵀ for the first rows of A: B has at least as many columns, and as many rows as A has columns.
+public func transpose(_ a: borrowing Matrix, rows: Int, into b: inout Matrix) {
+    precondition(rows <= a.rows && rows <= b.columns && a.columns == b.rows, "A [rows x columns], B [columns x rows]")
+    guard rows > 0 else { return }
+    unsafe kn_transpose_f32(a.pointer(0), a.stride, b.pointer(0), b.stride, rows, a.columns)
 }

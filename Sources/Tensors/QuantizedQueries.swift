@@ -21,7 +21,9 @@ internal import CKernels
     /// Rows between two looks at the thresholds, at most.
     static let scanRows = 1024
     /// The most queries that one scan of a table answers.
-    public static let scanMax = Int(KN_QUERIES_MAX)
+    public static let scanMax = 32
+    /// The most queries that a kernel holds in registers.
+    static let kernelMax = Int(KN_QUERIES_MAX)
 
     public init(capacity: Int, columns: Int) {
         precondition(capacity > 0 && columns > 0, "there is a query, and it has a column")
@@ -64,6 +66,21 @@ internal import CKernels
         precondition(table.columns == columns && slot >= 0 && slot < capacity, "a value for every column of a query")
         unsafe table.unpackRow(row, into: values(slot))
         finish(slot, scale: table.scale(ofRow: row))
+    }
+
+    /// Scans a part of a table for queries `slot..<slot + count`; what each finds is in its part of
+    /// `foundRows` and `foundScores`.
+    func scan(_ table: UnsafePointer<kn_packed_table>, _ slot: Int, _ count: Int, _ first: Int, _ blocks: Int) {
+        let place = slot * Self.scanRows
+        if count == 1 {
+            unsafe foundCounts.start[slot] = kn_scan_u8i8(
+                table, kernelQueries.start + slot, first, blocks, thresholds.start[slot], foundRows.start + place,
+                foundScores.start + place)
+        } else {
+            unsafe kn_scan_many_u8i8(
+                table, kernelQueries.start + slot, count, first, blocks, thresholds.start + slot,
+                foundRows.start + place, foundScores.start + place, Self.scanRows, foundCounts.start + slot)
+        }
     }
 
     private func values(_ slot: Int) -> UnsafeMutablePointer<Int8> {

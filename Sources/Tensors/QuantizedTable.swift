@@ -113,15 +113,12 @@ internal import CKernels
         while first < blocks {
             let chunk = min(chunkMax, max(Self.firstChunkBlocks, first), blocks - first)
             for query in 0..<queryCount { unsafe queries.thresholds.start[query] = lists[query].threshold }
-            if queryCount == 1 {
-                unsafe queries.foundCounts.start[0] = kn_scan_u8i8(
-                    &table, queries.kernelQueries.start, first, chunk, queries.thresholds.start[0],
-                    queries.foundRows.start, queries.foundScores.start)
-            } else {
-                unsafe kn_scan_many_u8i8(
-                    &table, queries.kernelQueries.start, queryCount, first, chunk, queries.thresholds.start,
-                    queries.foundRows.start, queries.foundScores.start, QuantizedQueries.scanRows,
-                    queries.foundCounts.start)
+            // The first queries bring a chunk from memory into the cache, the others find it there.
+            var query = 0
+            while query < queryCount {
+                let together = min(QuantizedQueries.kernelMax, queryCount - query)
+                unsafe queries.scan(&table, query, together, first, chunk)
+                query += together
             }
             for query in 0..<queryCount {
                 let start = query * QuantizedQueries.scanRows

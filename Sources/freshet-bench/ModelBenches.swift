@@ -6,7 +6,7 @@ import Tensors
 /// Retrieval, encoding and training, each alone.
 enum ModelBenches {
     static func exactTop20(_ print: (BenchLine) throws -> Void) throws {
-        let shapes = [(10_000, 64, 1), (100_000, 64, 1), (1_000_000, 64, 1), (100_000, 128, 1), (10_000, 64, 8), (100_000, 64, 8)]
+        let shapes = [(10_000, 64, 1), (100_000, 64, 1), (1_000_000, 64, 1), (100_000, 128, 1), (100_000, 64, 8), (100_000, 64, 32)]
         for (items, dimensions, queries) in shapes {
             let table = try quantizedTable(items, dimensions)
             var generator = SeededGenerator(seed: 2)

@@ -112,6 +112,7 @@ import Testing
             let items = window.map { ItemIndex($0) }
             batch.append(items.span) { Float(reference.weights[first + $0]) }
         }
+        batch.arrange()
         return batch
     }
 

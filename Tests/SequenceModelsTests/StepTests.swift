@@ -11,13 +11,23 @@ import Testing
         #expect(batch.append(three.span) { Float($0) })
         #expect(!batch.append(three.span) { _ in 1 })
         #expect(batch.append(two.span) { _ in 9 })
-        #expect(batch.inputs == [1, 2, 4])
-        #expect(batch.targets == [2, 3, 5])
-        #expect(batch.weights == [0, 1, 9])
-        #expect(batch.windows == [0..<2, 2..<3])
+        #expect(batch.positionCount == 3 && batch.windowCount == 2)
+        batch.arrange()
+        // By time, the longest window first.
+        #expect(batch.inputs == [1, 4, 2])
+        #expect(batch.targets == [2, 5, 3])
+        #expect(batch.weights == [0, 9, 1])
+        #expect(batch.steps == [0..<2, 2..<3])
+        #expect(batch.order == [0, 1])
         batch.removeAll()
-        #expect(batch.positionCount == 0)
-        #expect(batch.windows.isEmpty)
+        batch.append(two.span) { _ in 1 }
+        batch.append(three.span) { _ in 2 }
+        batch.arrange()
+        #expect(batch.inputs == [1, 4, 2])
+        #expect(batch.order == [1, 0])
+        batch.removeAll()
+        batch.arrange()
+        #expect(batch.positionCount == 0 && batch.steps.isEmpty)
     }
 
     @Test func aRowsGradientAddsUpWhateverItsRole() {

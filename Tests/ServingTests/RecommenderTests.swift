@@ -29,6 +29,7 @@ import Testing
         func scores(after window: [ItemIndex]) -> [Float] {
             var batch = SequenceBatch(positionsMax: window.count)
             batch.append((window + [0]).span) { _ in 1 }
+            batch.arrange()
             var activations = GRUActivations(positionsMax: window.count, dimensions: width)
             GRU.forward(parameters, table, batch, into: &activations)
             return (0..<items).map { item in

@@ -21,8 +21,8 @@ import Testing
         let c = counting(rows: m, columns: n)
         nn.fill(1, rows: 0..<m)
         nt.fill(99, rows: 0..<m)
-        multiplyNN(a, rows: m, b, rows: k, into: &nn, accumulating: true)
-        multiplyNT(a, rows: m, bT, rows: n, into: &nt, accumulating: false)
+        multiplyNN(a, rows: 0..<m, b, rows: k, into: &nn, accumulating: true)
+        multiplyNT(a, rows: 0..<m, bT, rows: n, into: &nt, accumulating: false)
         multiplyTN(a, columns: k, c, rows: m, into: &tn, accumulating: false)
         // Small whole numbers: float sums are exact.
         for i in 0..<m {
@@ -42,6 +42,37 @@ import Testing
                 for i in 0..<m { sum += a[i, p] * c[i, j] }
                 let result = tn[p, j]
                 #expect(result == sum)
+            }
+        }
+    }
+
+    @Test(arguments: [(1, 1), (5, 3), (16, 16), (33, 70)]) func transposedTwiceIsTheSame(shape: (rows: Int, columns: Int)) {
+        let a = counting(rows: shape.rows, columns: shape.columns)
+        var b = Matrix(rows: shape.columns, columns: shape.rows + 2)
+        transpose(a, rows: shape.rows, into: &b)
+        for row in 0..<shape.rows {
+            for column in 0..<shape.columns {
+                let (left, right) = (a[row, column], b[column, row])
+                #expect(left == right)
+            }
+        }
+        let rest = b[0, shape.rows + 1]
+        #expect(rest == 0)
+    }
+
+    @Test func aRangeOfRowsIsMultipliedAlone() {
+        let (k, n) = (5, 20)
+        let a = counting(rows: 6, columns: k)
+        let b = counting(rows: k, columns: n)
+        var whole = Matrix(rows: 6, columns: n)
+        var part = Matrix(rows: 6, columns: n)
+        part.fill(7, rows: 0..<6)
+        multiplyNN(a, rows: 0..<6, b, rows: k, into: &whole, accumulating: false)
+        multiplyNN(a, rows: 2..<4, b, rows: k, into: &part, accumulating: false)
+        for row in 0..<6 {
+            for column in 0..<n {
+                let (expected, result) = ((2..<4).contains(row) ? whole[row, column] : 7, part[row, column])
+                #expect(result == expected)
             }
         }
     }
@@ -77,7 +108,7 @@ import Testing
         a.addRow(1, from: b, row: 0, scale: 2)
         a.copyRow(2, from: b, row: 3)
         var c = Matrix(rows: 4, columns: 5)
-        multiplyNN(a, rows: 4, counting(rows: 5, columns: 5), rows: 5, into: &c, accumulating: true)
+        multiplyNN(a, rows: 0..<4, counting(rows: 5, columns: 5), rows: 5, into: &c, accumulating: true)
         for row in 0..<4 {
             for column in 5..<16 {
                 let (left, right) = (unsafe a.pointer(row)[column], unsafe c.pointer(row)[column])

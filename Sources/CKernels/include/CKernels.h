@@ -47,6 +47,8 @@ void kn_gemm_f32(const float *a, size_t row_step, size_t column_step, const floa
 // C[i][j] += A[i] . B[j], rows of k, rounded up to 16
 void kn_gemm_nt_f32(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
                     size_t m, size_t n, size_t k);
+// b[j][i] = a[i][j], for the rows and columns of a
+void kn_transpose_f32(const float *a, size_t a_stride, float *b, size_t b_stride, size_t rows, size_t columns);
 // x = exp(x - m) / sum, with m the largest x; returns m + log(sum). At least one x is finite, none is
 // NaN or +infinity. Relative error of each value below 1e-6 + (m - x) * 2^-23: the difference is rounded.
 float kn_softmax_f32(float *x, size_t n);

@@ -12,6 +12,7 @@ typedef struct kn_float_kernels {
     void (*gemv_transposed)(const float *, size_t, const float *, float *, size_t, size_t);
     void (*gemm)(const float *, size_t, size_t, const float *, size_t, float *, size_t, size_t, size_t, size_t);
     void (*gemm_nt)(const float *, size_t, const float *, size_t, float *, size_t, size_t, size_t, size_t);
+    void (*transpose)(const float *, size_t, float *, size_t, size_t, size_t);
     float (*softmax)(float *, size_t);
     void (*gru_gates)(const float *, const float *, const float *, float *, float *, size_t);
     void (*gru_gates_backward)(const float *, const float *, const float *, const float *, float *, float *,

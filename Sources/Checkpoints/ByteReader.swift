@@ -23,6 +23,15 @@ public struct ByteReader: Sendable {
         return value
     }
 
+    /// Fills `target`.
+    public mutating func read(into target: inout MutableSpan<Float>) throws(PayloadError) {
+        let size = 4 * target.count
+        guard remaining >= size else { throw .truncated }
+        let part = bytes[place..<place + size]
+        unsafe target.withUnsafeMutableBytes { unsafe $0.copyBytes(from: part) }
+        place += size
+    }
+
     public mutating func readFloat() throws(PayloadError) -> Float {
         Float(bitPattern: try read(UInt32.self))
     }

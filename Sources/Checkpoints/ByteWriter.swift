@@ -17,4 +17,11 @@ public struct ByteWriter: Sendable {
     public mutating func write(_ value: Float) {
         write(value.bitPattern)
     }
+
+    /// Many floats, one after another.
+    public mutating func write(_ values: Span<Float>) {
+        // Memory is the format where the machine is little-endian, as every one is that this runs on.
+        precondition(UInt16(1).littleEndian == 1, "a little-endian machine")
+        unsafe values.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+    }
 }

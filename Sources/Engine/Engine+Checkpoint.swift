@@ -53,9 +53,7 @@ extension Engine {
     private func row(ofItem item: ItemIndex) -> ItemRow {
         let index = Int(item)
         var writer = ByteWriter(reserving: 4 * (configuration.learner.dimensions + 8))
-        learner.table.vectors.withRow(index) { vector in
-            for column in 0..<vector.count { writer.write(vector[column]) }
-        }
+        learner.table.vectors.withRow(index) { writer.write($0) }
         writer.write(learner.table.biases[0, index])
         writer.write(learner.table.vectorAccumulators[0, index])
         writer.write(learner.table.biasAccumulators[0, index])
@@ -109,9 +107,7 @@ extension Engine {
     private static func bytes(of tensor: borrowing Matrix) -> [UInt8] {
         var writer = ByteWriter(reserving: 4 * tensor.rows * tensor.columns)
         for row in 0..<tensor.rows {
-            tensor.withRow(row) { values in
-                for column in 0..<values.count { writer.write(values[column]) }
-            }
+            tensor.withRow(row) { writer.write($0) }
         }
         return writer.bytes
     }

@@ -1,74 +1,110 @@
-/// Writes records as JSON, in the order of the contract. A focused writer: a general encoder costs
-/// more than making the list.
+/// Writes records as JSON, in the order of the contract. A focused writer of bytes: a general encoder
+/// costs more than making the list.
 public enum RecordEncoder {
     /// The value of a record of the recommendations topic.
     public static func encode(_ list: Recommendation) -> [UInt8] {
-        var text = "{\"user\":"
-        append(string: list.user.text, to: &text)
-        text += ",\"items\":["
+        var json = Writer(reserving: 200 + 80 * list.items.count)
+        json.append(#"{"user":"#)
+        json.append(string: list.user.text)
+        json.append(#","items":["#)
         for (place, scored) in list.items.enumerated() {
-            if place > 0 { text += "," }
-            text += "{\"item\":"
-            append(string: scored.item.text, to: &text)
-            text += ",\"score\":\(scored.score)"
+            json.append(place > 0 ? #",{"item":"# : #"{"item":"#)
+            json.append(string: scored.item.text)
+            json.append(#","score":"#)
+            json.append(scored.score)
             if !scored.because.isEmpty {
-                text += ",\"because\":["
+                json.append(#","because":["#)
                 for (reasonPlace, reason) in scored.because.enumerated() {
-                    if reasonPlace > 0 { text += "," }
-                    append(string: reason.text, to: &text)
+                    if reasonPlace > 0 { json.append(",") }
+                    json.append(string: reason.text)
                 }
-                text += "]"
+                json.append("]")
             }
-            text += "}"
+            json.append("}")
         }
-        text += "],\"as_of\":\(list.asOf.milliseconds),\"generated_at\":\(list.generatedAt.milliseconds)"
-        text += ",\"model\":{\"encoder\":"
-        append(string: list.model.encoder, to: &text)
-        text += ",\"version\":\(list.model.version)}"
+        json.append(#"],"as_of":"#)
+        json.append(list.asOf.milliseconds)
+        json.append(#","generated_at":"#)
+        json.append(list.generatedAt.milliseconds)
+        json.append(#","model":{"encoder":"#)
+        json.append(string: list.model.encoder)
+        json.append(#","version":"#)
+        json.append(list.model.version)
+        json.append("}")
         if let source = list.source {
-            text += ",\"source\":{\"topic\":"
-            append(string: source.topicPartition.topic, to: &text)
-            text += ",\"partition\":\(source.topicPartition.partition),\"offset\":\(source.offset)}"
+            json.append(#","source":{"topic":"#)
+            json.append(string: source.topicPartition.topic)
+            json.append(#","partition":"#)
+            json.append(source.topicPartition.partition)
+            json.append(#","offset":"#)
+            json.append(source.offset)
+            json.append("}")
         }
-        text += "}"
-        return Array(text.utf8)
+        json.append("}")
+        return json.bytes
     }
 
     /// The value of a record of the events topic.
     public static func encode(_ event: Event) -> [UInt8] {
-        var text = "{\"user\":"
-        append(string: event.user.text, to: &text)
-        text += ",\"item\":"
-        append(string: event.item.text, to: &text)
-        text += ",\"type\":"
-        append(string: event.type, to: &text)
-        text += ",\"timestamp\":\(event.timestamp.milliseconds)"
-        if let value = event.value, value.isFinite { text += ",\"value\":\(value)" }
-        if let id = event.id {
-            text += ",\"id\":"
-            append(string: id, to: &text)
+        var json = Writer(reserving: 160)
+        json.append(#"{"user":"#)
+        json.append(string: event.user.text)
+        json.append(#","item":"#)
+        json.append(string: event.item.text)
+        json.append(#","type":"#)
+        json.append(string: event.type)
+        json.append(#","timestamp":"#)
+        json.append(event.timestamp.milliseconds)
+        if let value = event.value, value.isFinite {
+            json.append(#","value":"#)
+            json.append(value)
         }
-        text += "}"
-        return Array(text.utf8)
+        if let id = event.id {
+            json.append(#","id":"#)
+            json.append(string: id)
+        }
+        json.append("}")
+        return json.bytes
     }
 
-    /// A JSON string (RFC 8259, section 7): quotes, backslashes and control characters escaped.
-    private static func append(string: String, to text: inout String) {
-        text.append("\"")
-        if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5c }) {
-            text += string
-        } else {
-            for scalar in string.unicodeScalars {
-                switch scalar {
-                case "\"": text += "\\\""
-                case "\\": text += "\\\\"
-                case _ where scalar.value < 0x20:
-                    let hexadecimal = String(scalar.value, radix: 16)
-                    text += "\\u" + String(repeating: "0", count: 4 - hexadecimal.count) + hexadecimal
-                default: text.unicodeScalars.append(scalar)
+    private struct Writer {
+        private(set) var bytes: [UInt8] = []
+
+        init(reserving capacity: Int) { bytes.reserveCapacity(capacity) }
+
+        mutating func append(_ text: StaticString) {
+            text.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
+        }
+
+        /// The shortest text that reads back as the same number; it is finite.
+        mutating func append(_ number: some FloatingPoint & LosslessStringConvertible) {
+            bytes.append(contentsOf: number.description.utf8)
+        }
+
+        mutating func append(_ number: some BinaryInteger) {
+            bytes.append(contentsOf: number.description.utf8)
+        }
+
+        /// A JSON string (RFC 8259, section 7): quotes, backslashes and control characters escaped.
+        mutating func append(string: String) {
+            bytes.append(UInt8(ascii: "\""))
+            for byte in string.utf8 {
+                switch byte {
+                case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                    bytes.append(UInt8(ascii: "\\"))
+                    bytes.append(byte)
+                case 0..<0x20:
+                    append(#"\u00"#)
+                    bytes.append(Self.digit(byte >> 4))
+                    bytes.append(Self.digit(byte & 15))
+                default: bytes.append(byte)
                 }
             }
+            bytes.append(UInt8(ascii: "\""))
         }
-        text.append("\"")
+
+        private static func digit(_ value: UInt8) -> UInt8 {
+            value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+        }
     }
 }

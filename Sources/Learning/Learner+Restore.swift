@@ -7,7 +7,10 @@ extension Learner {
     public mutating func restoreItem(_ item: ItemIndex, from reader: inout ByteReader) throws(PayloadError) {
         let row = Int(item)
         addItem(item)
-        for column in 0..<configuration.dimensions { table.vectors[row, column] = try reader.readFloat() }
+        let outcome: Result<Void, PayloadError> = table.vectors.withMutableRow(row) { vector in
+            Self.read(&reader, into: &vector)
+        }
+        try outcome.get()
         table.biases[0, row] = try reader.readFloat()
         table.vectorAccumulators[0, row] = try reader.readFloat()
         table.biasAccumulators[0, row] = try reader.readFloat()
@@ -40,15 +43,21 @@ extension Learner {
                 return .failure(.inconsistent("\(name.rawValue) has \(bytes.count) bytes"))
             }
             var reader = ByteReader(bytes)
-            do throws(PayloadError) {
-                for row in 0..<tensor.rows {
-                    for column in 0..<tensor.columns { tensor[row, column] = try reader.readFloat() }
-                }
-            } catch {
-                return .failure(error)
+            for row in 0..<tensor.rows {
+                if case .failure(let error) = tensor.withMutableRow(row, { read(&reader, into: &$0) }) { return .failure(error) }
             }
             return .success(())
         }
         try outcome.get()
+    }
+
+    /// As a value: the closures above cannot throw.
+    private static func read(_ reader: inout ByteReader, into row: inout MutableSpan<Float>) -> Result<Void, PayloadError> {
+        do throws(PayloadError) {
+            try reader.read(into: &row)
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
     }
 }

@@ -22,6 +22,25 @@ import Testing
         #expect(reader.isAtEnd)
     }
 
+    @Test func rowsOfFloatsAreTheFloatsOneByOne() throws {
+        let values: [Float] = [1, -0.5, .infinity, 1e-40, 3]
+        var (rows, singles) = (ByteWriter(), ByteWriter())
+        rows.write(values.span)
+        for value in values { singles.write(value) }
+        #expect(rows.bytes == singles.bytes)
+        var reader = ByteReader(rows.bytes)
+        var back = [Float](repeating: 0, count: 5)
+        var span = back.mutableSpan
+        try reader.read(into: &span)
+        #expect(back == values)
+        #expect(reader.isAtEnd)
+        var short = ByteReader(Array(rows.bytes.dropLast()))
+        var rest = back.mutableSpan
+        var refusal: PayloadError?
+        do throws(PayloadError) { try short.read(into: &rest) } catch { refusal = error }
+        #expect(refusal == .truncated)
+    }
+
     @Test func everyTruncationIsRefused() {
         for length in 0..<8 {
             var reader = ByteReader([UInt8](repeating: 1, count: length))

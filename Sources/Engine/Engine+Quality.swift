@@ -29,7 +29,7 @@ extension Engine {
     ) throws(EngineError) -> CandidateLists? {
         guard let row = sessions.row(of: user) else { return nil }
         let window = window(ofRow: row)
-        guard let last = window.last else { return nil }
+        guard !window.isEmpty else { return nil }
         let excluded = excludedItems(row: row, exclusions)
         try rank(window, limit: count + excluded.count)
         var list: [ItemIndex] = []
@@ -38,7 +38,7 @@ extension Engine {
             let item = ItemIndex(recommender.candidates[0].index(at: place))
             if !excluded.contains(item) { list.append(item) }
         }
-        var lists = yardsticks.lists(count: count, after: last, excluding: excluded)
+        var lists = yardsticks.lists(count: count, after: window, session: row, excluding: excluded)
         lists[Self.modelName] = list
         return CandidateLists(byModel: lists)
     }
@@ -49,8 +49,8 @@ extension Engine {
     /// Scores the list that a user's event before left behind, and what the yardsticks would have
     /// listed beside it, by the event that has come now.
     mutating func scoreEarlierList(row: Int, window: [ItemIndex], target: ItemIndex?) {
-        guard let last = window.last, !sessions[row].ranking.isEmpty else { return }
-        var lists = yardsticks.lists(count: Self.rankingMax, after: last, excluding: [])
+        guard !window.isEmpty, !sessions[row].ranking.isEmpty else { return }
+        var lists = yardsticks.lists(count: Self.rankingMax, after: window, session: row, excluding: [])
         lists[Self.modelName] = sessions[row].ranking
         for (model, rank) in CandidateLists(byModel: lists).ranks(of: target) {
             quality[model]?.record(rank: rank)

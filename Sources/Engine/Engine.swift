@@ -20,7 +20,7 @@ public struct Engine: ~Copyable {
     var snapshot: Snapshot
     var recommender: Recommender
     var explanation: Explanation
-    var yardsticks = Yardsticks()
+    var yardsticks: Yardsticks
     /// Test-then-train quality over the newest lists, by model.
     public internal(set) var quality: [String: PrequentialQuality] = [:]
     /// The same over every list since the start of this process.
@@ -48,7 +48,8 @@ public struct Engine: ~Copyable {
         snapshot = Snapshot(capacity: configuration.learner.itemsMax, dimensions: dimensions)
         recommender = Recommender(dimensions: dimensions, candidatesMax: ListRules.countMax + excludedMax)
         explanation = Explanation(sessionItemsMax: Self.explainingItemsMax, dimensions: dimensions)
-        for model in [Self.modelName] + YardstickName.all {
+        yardsticks = Yardsticks(withNeighbors: configuration.measuresNeighbors ? configuration.sessionLengthMax : nil)
+        for model in configuration.measuredModels {
             quality[model] = PrequentialQuality(window: configuration.qualityWindow)
             wholeQuality[model] = PrequentialQuality(window: nil)
         }
@@ -97,7 +98,8 @@ public struct Engine: ~Copyable {
     /// - Returns: whether the user was known.
     @discardableResult
     public mutating func forget(_ user: UserID) -> Bool {
-        guard sessions.remove(user) else { return false }
+        guard let row = sessions.remove(user) else { return false }
+        yardsticks.remove(session: row)
         changes.removeUser(user)
         return true
     }
@@ -122,16 +124,19 @@ extension Engine {
     /// ends in it for `learn`.
     private mutating func stage(_ event: Event) throws(EngineError) {
         let (row, left) = sessions.admit(event.user)
-        if let left { changes.removeUser(left) }
+        if let left {
+            changes.removeUser(left)
+            yardsticks.remove(session: row)
+        }
 
         let before = window(ofRow: row)
         scoreEarlierList(row: row, window: before, target: catalog.row(of: event.item))
 
         let item = try admit(event.item)
-        yardsticks.observe(item, after: before)
+        sequence += 1
+        yardsticks.observe(item, after: before, session: row, at: sequence)
         learner.observe(item)
 
-        sequence += 1
         let entry = Session.Entry(item: item, sequence: UInt32(truncatingIfNeeded: sequence))
         sessions[row].append(entry, lengthMax: sessions.lengthMax)
         if configuration.purchaseTypes.contains(event.type) {

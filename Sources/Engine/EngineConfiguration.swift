@@ -12,12 +12,19 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var purchaseTypes: Set<String> = ["purchase"]
     /// How much an event of a type counts in the loss; 1 where it is not named, 0 for context only.
     public var eventWeights: [String: Float] = [:]
+    /// Whether session-kNN runs beside the other yardsticks.
+    public var measuresNeighbors = false
     /// Lists that live quality looks back on.
     public var qualityWindow = 10_000
 
     public init() {}
 
     public static let encoderName = "gru"
+
+    /// The models that are measured: the served one first.
+    public var measuredModels: [String] {
+        [Self.encoderName] + YardstickName.always + (measuresNeighbors ? YardstickName.onRequest : [])
+    }
 }
 
 /// What a published list contains; may change while running.

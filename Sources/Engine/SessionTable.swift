@@ -56,15 +56,15 @@ struct SessionTable {
 
     /// Forgets `user`.
     ///
-    /// - Returns: whether there was anything to forget.
+    /// - Returns: the row that is vacant now; nil where there was nothing to forget.
     @discardableResult
-    mutating func remove(_ user: UserID) -> Bool {
-        guard let row = rows.removeValue(forKey: user) else { return false }
+    mutating func remove(_ user: UserID) -> Int? {
+        guard let row = rows.removeValue(forKey: user) else { return nil }
         sessions[Int(row)].entries = []
         sessions[Int(row)].purchased = []
         sessions[Int(row)].ranking = []
         recency.remove(Int(row))
         vacant.append(row)
-        return true
+        return Int(row)
     }
 }

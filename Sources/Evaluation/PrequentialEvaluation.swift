@@ -25,10 +25,12 @@ public struct PrequentialEvaluation: ~Copyable {
     /// - Parameter batch: events that are learned together, as under load: the lists between are made by
     ///   a model that has not seen them.
     public init(_ configuration: EngineConfiguration, exclusions: Set<Exclusion>, batch: Int) throws(EngineError) {
+        var configuration = configuration
+        configuration.measuresNeighbors = true
         engine = try Engine(configuration)
         self.batch = batch
         self.exclusions = exclusions
-        for model in [Engine.modelName] + YardstickName.all {
+        for model in configuration.measuredModels {
             quality[model] = PrequentialQuality(window: nil)
             listed[model] = []
         }

@@ -57,7 +57,7 @@ import Testing
         #expect(Set(object.keys) == ["protocol", "events", "scored", "cold", "seconds", "isa", "models"])
         #expect(object["protocol"] as? String == "prequential")
         let models = try #require(object["models"] as? [String: [String: Double]])
-        #expect(Set(models.keys) == ["gru", "popular", "markov", "rules"])
+        #expect(Set(models.keys) == ["gru", "popular", "markov", "rules", "knn", "knn+rules"])
         #expect(Set(models["gru"]?.keys ?? [:].keys) == ["hr@10", "hr@20", "mrr@20", "ndcg@10", "ndcg@20", "coverage@20"])
         #expect(report.text().contains("gru"))
     }

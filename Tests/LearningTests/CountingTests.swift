@@ -1,3 +1,4 @@
+import Foundation
 import SequenceModels
 import Testing
 
@@ -78,5 +79,56 @@ import Testing
         #expect(abs(whole.discountedGain(at: 10) - (1 + 0.430_676_558_073_393_1) / 5) < 1e-12)
         #expect(recent.scored == 3)
         #expect(recent.recall(at: 20) == 2.0 / 3)
+    }
+}
+
+@Suite struct SessionNeighborsTests {
+    @Test func neighboursAreScoredByWhatTheyShareAndWhere() {
+        var neighbors = SessionNeighbors(lengthMax: 10)
+        var sequence: UInt64 = 0
+        func observe(_ session: Int, _ items: [ItemIndex]) {
+            for item in items {
+                sequence += 1
+                neighbors.observe(item, session: session, at: sequence)
+            }
+        }
+        observe(0, [1, 2, 9])
+        observe(1, [2, 8])
+        observe(2, [1, 7])
+        observe(3, [5, 6])
+        observe(4, [1, 2])
+        // Session 0 shares both items, 1 the newer, 2 the older one; 3 nothing. Weights 1/2 and 1, the newest
+        // shared item at distance 1 or 2; each of the items is in one of five sessions.
+        let rarity = log(Float(1 + 5))
+        let list = neighbors.top(9, after: [1, 2], session: 4, excluding: [])
+        let scores = Dictionary(uniqueKeysWithValues: list.map { ($0.item, $0.score) })
+        #expect(Set(scores.keys) == [1, 2, 9, 8, 7])
+        #expect(abs((scores[9] ?? 0) - 1.5 * 0.9 * rarity) < 1e-5)
+        #expect(abs((scores[8] ?? 0) - 1 * 0.9 * rarity) < 1e-5)
+        #expect(abs((scores[7] ?? 0) - 0.5 * 0.8 * rarity) < 1e-5)
+        #expect(list.map(\.score) == list.map(\.score).sorted(by: >))
+        #expect(neighbors.top(2, after: [1, 2], session: 4, excluding: [1, 2]).map(\.item) == [9, 8])
+
+        neighbors.remove(session: 0)
+        #expect(neighbors.top(9, after: [1, 2], session: 4, excluding: [1, 2]).map(\.item) == [8, 7])
+        // The row is somebody else's now.
+        observe(0, [3])
+        #expect(neighbors.top(9, after: [1, 2], session: 4, excluding: [1, 2]).map(\.item) == [8, 7])
+        neighbors.remove(ItemIndex(8))
+        #expect(neighbors.top(9, after: [1, 2], session: 4, excluding: [1, 2]).map(\.item) == [7])
+        #expect(neighbors.top(9, after: [99], session: 4, excluding: []).isEmpty)
+    }
+
+    @Test func onlyTheNewestSessionsAndTheNearestAreHeard() {
+        var neighbors = SessionNeighbors(lengthMax: 4)
+        // Six hundred sessions: item 1, then an item of their own hundred.
+        for session in 0..<600 {
+            neighbors.observe(1, session: session, at: UInt64(2 * session + 1))
+            neighbors.observe(ItemIndex(10 + session / 100), session: session, at: UInt64(2 * session + 2))
+        }
+        // All are as near: the newest hundred is kept.
+        let list = neighbors.top(50, after: [1], session: 999, excluding: [1])
+        #expect(list == [SessionNeighbors.Candidate(item: 15, score: list[0].score)])
+        #expect(abs(list[0].score - 100 * 0.9 * log(Float(1 + 6))) < 1e-2)
     }
 }

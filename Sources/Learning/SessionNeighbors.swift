@@ -1,0 +1,203 @@
+internal import Foundation
+public import SequenceModels
+
+/// What the sessions most like this one went on with: k nearest neighbours over sessions, kept up to date
+/// with every event (V-SkNN, Ludewig and Jannach 2018; VMIS-kNN, Kersbergen, Sprangers and Schelter 2022).
+///
+/// A session is like another by the items they share, the newest of this one weighing most. Only the newest
+/// sessions that touched an item are looked at, so that a query costs the same however long the stream is.
+/// Memory is bounded: an item remembers `postingsMax` sessions, a session `lengthMax` items.
+public struct SessionNeighbors: Sendable {
+    public struct Candidate: Equatable, Sendable {
+        public var item: ItemIndex
+        public var score: Float
+    }
+
+    /// A session that touched an item; the session is gone where its row's generation is another.
+    private struct Posting: Sendable {
+        var session: Int32
+        var generation: UInt32
+    }
+
+    private struct Kept: Sendable {
+        /// Distinct, in the order in which they were first touched.
+        var items: [ItemIndex] = []
+        var generation: UInt32 = 0
+        /// Event count of the newest event.
+        var newest: UInt64 = 0
+    }
+
+    private struct Neighbor: Sendable {
+        var session: Int32
+        var similarity: Float
+        /// How far from the end of this session the newest shared item stands, from 1.
+        var distance: Int32
+        var newest: UInt64
+    }
+
+    private var postings: [[Posting]] = []
+    /// For each item, the sessions that touched it.
+    private var occurrences: [UInt32] = []
+    private var sessions: [Kept] = []
+    // Scratch of a query. A slot is this query's where its stamp is.
+    private var neighbors: [Neighbor] = []
+    private var neighborSlots: [Int32] = []
+    private var neighborStamps: [UInt32] = []
+    private var candidates: [Candidate] = []
+    private var candidateSlots: [Int32] = []
+    private var candidateStamps: [UInt32] = []
+    private var stamp: UInt32 = 0
+
+    /// Newest items of a session that neighbours are sought with.
+    public static let windowMax = 10
+    /// Newest sessions of an item, and of a query.
+    static let postingsMax = 500
+    /// Neighbours whose items are scored.
+    static let neighborsMax = 100
+
+    public let lengthMax: Int
+
+    /// - Parameter lengthMax: items that are remembered of a session.
+    public init(lengthMax: Int) {
+        self.lengthMax = lengthMax
+    }
+
+    /// A session touched an item.
+    ///
+    /// - Parameter sequence: the count of this event; grows.
+    public mutating func observe(_ item: ItemIndex, session: Int, at sequence: UInt64) {
+        while sessions.count <= session { sessions.append(Kept()) }
+        while postings.count <= Int(item) {
+            postings.append([])
+            occurrences.append(0)
+        }
+        sessions[session].newest = sequence
+        guard !sessions[session].items.contains(item) else { return }
+        if sessions[session].items.count == lengthMax { sessions[session].items.removeFirst() }
+        sessions[session].items.append(item)
+        occurrences[Int(item)] &+= 1
+        if postings[Int(item)].count == Self.postingsMax { postings[Int(item)].removeFirst() }
+        postings[Int(item)].append(Posting(session: Int32(session), generation: sessions[session].generation))
+    }
+
+    /// Forgets a session whose user left.
+    public mutating func remove(session: Int) {
+        guard session < sessions.count else { return }
+        sessions[session].items = []
+        sessions[session].generation &+= 1
+    }
+
+    /// Forgets an item whose row goes to another.
+    public mutating func remove(_ item: ItemIndex) {
+        guard Int(item) < postings.count else { return }
+        for posting in postings[Int(item)] { sessions[Int(posting.session)].items.removeAll { $0 == item } }
+        postings[Int(item)] = []
+        occurrences[Int(item)] = 0
+    }
+
+    /// The items that the neighbours of a session touched, best first: at most `count`, none of `excluded`.
+    ///
+    /// - Parameters:
+    ///   - window: the newest items of the session, oldest first.
+    ///   - session: its own row, which is no neighbour.
+    public mutating func top(
+        _ count: Int, after window: [ItemIndex], session: Int, excluding excluded: [ItemIndex]
+    ) -> [Candidate] {
+        nextStamp()
+        findNeighbors(window.suffix(Self.windowMax), session: session)
+        keepLargest(Self.postingsMax, of: &neighbors) { $0.newest > $1.newest }
+        keepLargest(Self.neighborsMax, of: &neighbors) { left, right in
+            left.similarity != right.similarity ? left.similarity > right.similarity : left.newest > right.newest
+        }
+        scoreItems(excluding: excluded)
+        let order: (Candidate, Candidate) -> Bool = { left, right in
+            left.score != right.score ? left.score > right.score : left.item < right.item
+        }
+        keepLargest(count, of: &candidates, order)
+        return candidates.sorted(by: order)
+    }
+
+    /// Gathers the newest sessions that share an item, each with the weights of what it shares.
+    private mutating func findNeighbors(_ window: ArraySlice<ItemIndex>, session own: Int) {
+        neighbors.removeAll(keepingCapacity: true)
+        while neighborSlots.count < sessions.count {
+            neighborSlots.append(0)
+            neighborStamps.append(0)
+        }
+        for (place, item) in window.enumerated().reversed() {
+            // An item counts once, where it stands last.
+            guard Int(item) < postings.count, !window.dropFirst(place + 1).contains(item) else { continue }
+            let weight = Float(place + 1) / Float(window.count)
+            for posting in postings[Int(item)] {
+                let session = Int(posting.session)
+                guard session != own, sessions[session].generation == posting.generation else { continue }
+                if neighborStamps[session] == stamp {
+                    neighbors[Int(neighborSlots[session])].similarity += weight
+                } else {
+                    neighborStamps[session] = stamp
+                    neighborSlots[session] = Int32(neighbors.count)
+                    neighbors.append(
+                        Neighbor(
+                            session: posting.session, similarity: weight, distance: Int32(window.count - place),
+                            newest: sessions[session].newest))
+                }
+            }
+        }
+    }
+
+    private mutating func scoreItems(excluding excluded: [ItemIndex]) {
+        candidates.removeAll(keepingCapacity: true)
+        while candidateSlots.count < postings.count {
+            candidateSlots.append(0)
+            candidateStamps.append(0)
+        }
+        for neighbor in neighbors {
+            let score = neighbor.similarity * max(0, 1 - 0.1 * Float(neighbor.distance))
+            for item in sessions[Int(neighbor.session)].items {
+                if candidateStamps[Int(item)] == stamp {
+                    candidates[Int(candidateSlots[Int(item)])].score += score
+                } else {
+                    candidateStamps[Int(item)] = stamp
+                    candidateSlots[Int(item)] = Int32(candidates.count)
+                    candidates.append(Candidate(item: item, score: score))
+                }
+            }
+        }
+        // What everybody touches says little: the inverse share of sessions, as in retrieval of documents.
+        for place in candidates.indices {
+            let share = Float(sessions.count) / Float(max(1, occurrences[Int(candidates[place].item)]))
+            candidates[place].score *= Foundation.log(1 + share)
+        }
+        if !excluded.isEmpty { candidates.removeAll { excluded.contains($0.item) } }
+    }
+
+    private mutating func nextStamp() {
+        stamp &+= 1
+        guard stamp == 0 else { return }
+        // Stamps of four billion queries ago would read as this one's.
+        for place in neighborStamps.indices { neighborStamps[place] = 0 }
+        for place in candidateStamps.indices { candidateStamps[place] = 0 }
+        stamp = 1
+    }
+
+    /// Leaves the first `count` by `isBefore`, in any order (quickselect, Hoare 1961).
+    private func keepLargest<Element>(_ count: Int, of list: inout [Element], _ isBefore: (Element, Element) -> Bool) {
+        guard list.count > count else { return }
+        var (low, high) = (0, list.count - 1)
+        while low < high {
+            let pivot = list[(low + high) / 2]
+            var (left, right) = (low, high)
+            while left <= right {
+                while isBefore(list[left], pivot) { left += 1 }
+                while isBefore(pivot, list[right]) { right -= 1 }
+                if left <= right {
+                    list.swapAt(left, right)
+                    left += 1
+                    right -= 1
+                }
+            }
+            if count - 1 <= right { high = right } else if count - 1 >= left { low = left } else { break }
+        }
+        list.removeLast(list.count - count)
+    }
+}

@@ -8,6 +8,7 @@ extension EngineConfiguration {
     /// The engine's part of a daemon's configuration.
     init(_ settings: Settings) {
         self.init()
+        encoder = Encoder(rawValue: settings.model.encoder) ?? .ensemble
         learner.dimensions = settings.model.dimensions
         learner.itemsMax = settings.model.itemsMax
         learner.window = settings.learning.window

@@ -14,6 +14,7 @@ extension Engine {
         static let learner = "learner"
         static let recent = "learner.recent"
         static let popularity = "popularity"
+        static let blend = "blend"
         static func tensor(_ name: GRUParameters.Name) -> String { name.rawValue }
         static func firstMoment(_ name: GRUParameters.Name) -> String { "adam.first." + name.rawValue }
         static func secondMoment(_ name: GRUParameters.Name) -> String { "adam.second." + name.rawValue }
@@ -21,7 +22,7 @@ extension Engine {
 
     public var modelDescription: ModelDescription {
         ModelDescription(
-            encoder: EngineConfiguration.encoderName, dimensions: configuration.learner.dimensions,
+            encoder: configuration.encoder.rawValue, dimensions: configuration.learner.dimensions,
             modelVersion: learner.version)
     }
 
@@ -101,6 +102,9 @@ extension Engine {
         popularity.write(UInt64(yardsticks.popularity.eventsUntilHalving))
         popularity.write(yardsticks.popularity.halvings)
         blobs[BlobName.popularity] = popularity.bytes
+        var blended = ByteWriter()
+        blended.write(blend.values.span)
+        blobs[BlobName.blend] = blended.bytes
         return blobs
     }
 

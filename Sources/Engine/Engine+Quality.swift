@@ -19,7 +19,7 @@ public struct CandidateLists: Sendable {
 
 extension Engine {
     /// The name of the served model in metrics and reports.
-    public static var modelName: String { EngineConfiguration.encoderName }
+    public var servedModel: String { configuration.encoder.rawValue }
 
     /// What every model would list for `user` before their next event, for a back-test.
     ///
@@ -31,27 +31,35 @@ extension Engine {
         let window = window(ofRow: row)
         guard !window.isEmpty else { return nil }
         let excluded = excludedItems(row: row, exclusions)
-        try rank(window, limit: count + excluded.count)
-        var list: [ItemIndex] = []
-        list.reserveCapacity(count)
-        for place in 0..<recommender.candidates[0].count where list.count < count {
-            let item = ItemIndex(recommender.candidates[0].index(at: place))
-            if !excluded.contains(item) { list.append(item) }
+        try rank(window, limit: limit(ListRules(count: count, exclusions: exclusions), excluded))
+        func kept(_ order: [(item: ItemIndex, score: Float)]) -> [ItemIndex] {
+            order.lazy.map(\.item).filter { !excluded.contains($0) }.prefix(count).map { $0 }
         }
-        var lists = yardsticks.lists(count: count, after: window, session: row, excluding: excluded)
-        lists[Self.modelName] = list
+        var lists = yardsticks.lists(
+            count: count, after: window, session: row, excluding: excluded, withNeighbors: true)
+        lists[EngineConfiguration.Encoder.gru.rawValue] = kept(order(ofSlot: 0, pool: nil, weights: weights(row: row)))
+        if let pool = pool(row: row, slot: 0, window: window) {
+            lists[servedModel] = kept(order(ofSlot: 0, pool: pool, weights: weights(row: row)))
+            pools.keep(pool, row: row)
+        }
         return CandidateLists(byModel: lists)
     }
 
     /// The row of an item; nil where the item was never seen, or has left.
     public func row(of item: ItemID) -> ItemIndex? { catalog.row(of: item) }
 
-    /// Scores the list that a user's event before left behind, and what the yardsticks would have
+    /// Scores the list that a user's event before left behind, and what the other models would have
     /// listed beside it, by the event that has come now.
-    mutating func scoreEarlierList(row: Int, window: [ItemIndex], target: ItemIndex?) {
+    mutating func scoreEarlierList(row: Int, window: [ItemIndex], pool: CandidatePool?, target: ItemIndex?) {
         guard !window.isEmpty, !sessions[row].ranking.isEmpty else { return }
-        var lists = yardsticks.lists(count: Self.rankingMax, after: window, session: row, excluding: [])
-        lists[Self.modelName] = sessions[row].ranking
+        var lists = yardsticks.lists(
+            count: Self.rankingMax, after: window, session: row, excluding: [],
+            withNeighbors: configuration.measuresNeighbors)
+        lists[servedModel] = sessions[row].ranking
+        if let pool {
+            lists[EngineConfiguration.Encoder.gru.rawValue] = pool.top(Self.rankingMax, by: Blend.Feature.neural)
+            lists[YardstickName.neighbors] = pool.top(Self.rankingMax, by: Blend.Feature.neighbors)
+        }
         for (model, rank) in CandidateLists(byModel: lists).ranks(of: target) {
             quality[model]?.record(rank: rank)
             wholeQuality[model]?.record(rank: rank)

@@ -16,8 +16,10 @@ extension Engine {
     ) throws(EngineError) -> (list: Recommendation, isFallback: Bool) {
         if let row = sessions.row(of: user), !window(ofRow: row).isEmpty {
             let excluded = excludedItems(row: row, rules.exclusions)
-            try rank(window(ofRow: row), limit: rules.count + excluded.count)
-            let items = items(ofSlot: 0, row: row, excluded: excluded, count: rules.count)
+            let window = window(ofRow: row)
+            try rank(window, limit: limit(rules, excluded))
+            let order = order(ofSlot: 0, pool: pool(row: row, slot: 0, window: window), weights: weights(row: row))
+            let items = items(order, row: row, excluded: excluded, count: rules.count)
             return (recommendation(user, items, asOf: now, now: now, source: nil), false)
         }
         let items = yardsticks.popularity.order.prefix(rules.count).map { item in
@@ -41,11 +43,14 @@ extension Engine {
     mutating func encode(
         row: Int, asOf: Timestamp, source: RecordSource, place: Int, into group: inout ListGroup
     ) throws(EngineError) {
-        let rules = configuration.rules
-        let excluded = excludedItems(row: row, rules.exclusions)
-        let limit = max(Self.rankingMax, rules.count + excluded.count)
-        try encode(window(ofRow: row), limit: limit, into: group.members.count)
-        group.members.append(.init(row: row, asOf: asOf, source: source, place: place, excluded: excluded))
+        let excluded = excludedItems(row: row, configuration.rules.exclusions)
+        let window = window(ofRow: row)
+        try encode(window, limit: limit(configuration.rules, excluded), into: group.members.count)
+        let pool = configuration.encoder == .ensemble ? countingPool(row: row, window: window) : nil
+        group.members.append(
+            .init(
+                row: row, asOf: asOf, source: source, stagedBefore: group.staged.count, place: place,
+                excluded: excluded, pool: pool, weights: weights(row: row)))
     }
 
     /// Makes the lists of a group. Each ranking is kept to be scored by the user's next event.
@@ -53,28 +58,55 @@ extension Engine {
         guard !group.members.isEmpty else { return }
         recommender.rank(group.members.count, in: snapshot)
         for (slot, member) in group.members.enumerated() {
-            let items = items(ofSlot: slot, row: member.row, excluded: member.excluded, count: configuration.rules.count)
+            var pool: CandidatePool?
+            if let counted = member.pool {
+                let later = group.staged[member.stagedBefore...]
+                pool = completed(counted, slot: slot, window: window(ofRow: member.row), later: later)
+            }
+            let order = order(ofSlot: slot, pool: pool, weights: member.weights)
+            let items = items(order, row: member.row, excluded: member.excluded, count: configuration.rules.count)
             let user = sessions[member.row].user
             answers[member.place] = .list(
                 recommendation(user, items, asOf: member.asOf, now: now, source: member.source))
-            let count = min(Self.rankingMax, recommender.candidates[slot].count)
-            sessions[member.row].ranking = (0..<count).map { ItemIndex(recommender.candidates[slot].index(at: $0)) }
+            sessions[member.row].ranking = order.prefix(Self.rankingMax).map(\.item)
+            if let pool { pools.keep(pool, row: member.row) }
         }
         group.members.removeAll(keepingCapacity: true)
+        group.staged.removeAll(keepingCapacity: true)
     }
 
-    /// The best candidates of a slot that the rules leave, with their reasons.
-    private mutating func items(ofSlot slot: Int, row: Int, excluded: [ItemIndex], count: Int) -> [ScoredItem] {
+    /// Candidates wanted of the neural model.
+    func limit(_ rules: ListRules, _ excluded: [ItemIndex]) -> Int {
+        let wanted = max(Self.rankingMax, rules.count + excluded.count)
+        return configuration.encoder == .ensemble ? max(Self.membersCandidatesMax, wanted) : wanted
+    }
+
+    func weights(row: Int) -> Blend.Features { blend.weights(sessionLength: sessions[row].entries.count) }
+
+    /// The whole pool of a session that is ranked in `slot`; nil where the neural model serves alone.
+    mutating func pool(row: Int, slot: Int, window: [ItemIndex]) -> CandidatePool? {
+        guard configuration.encoder == .ensemble else { return nil }
+        return completed(countingPool(row: row, window: window), slot: slot, window: window, later: [])
+    }
+
+    /// The candidates of a slot, best first.
+    func order(ofSlot slot: Int, pool: CandidatePool?, weights: Blend.Features) -> [(item: ItemIndex, score: Float)] {
+        if let pool { return pool.ranked(weights) }
+        let candidates = recommender.candidates[slot]
+        return (0..<candidates.count).map { (ItemIndex(candidates.index(at: $0)), candidates.score(at: $0)) }
+    }
+
+    /// The best candidates that the rules leave, with their reasons.
+    private mutating func items(
+        _ order: [(item: ItemIndex, score: Float)], row: Int, excluded: [ItemIndex], count: Int
+    ) -> [ScoredItem] {
         explanation.begin(session: window(ofRow: row).span, in: snapshot)
         var items: [ScoredItem] = []
         items.reserveCapacity(count)
-        for place in 0..<recommender.candidates[slot].count where items.count < count {
-            let item = ItemIndex(recommender.candidates[slot].index(at: place))
+        for (item, score) in order where items.count < count {
             if excluded.contains(item) { continue }
             let reason = explanation.reason(for: item, in: snapshot).map { [catalog.id(of: $0)] } ?? []
-            items.append(
-                ScoredItem(
-                    item: catalog.id(of: item), score: recommender.candidates[slot].score(at: place), because: reason))
+            items.append(ScoredItem(item: catalog.id(of: item), score: score, because: reason))
         }
         return items
     }
@@ -109,6 +141,6 @@ extension Engine {
     ) -> Recommendation {
         Recommendation(
             user: user, items: items, asOf: asOf, generatedAt: now,
-            model: ModelVersion(encoder: EngineConfiguration.encoderName, version: learner.version), source: source)
+            model: ModelVersion(encoder: configuration.encoder.rawValue, version: learner.version), source: source)
     }
 }

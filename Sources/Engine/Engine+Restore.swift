@@ -16,9 +16,9 @@ public struct EngineRestorer: ~Copyable {
 
     /// - Throws: `EngineError.stateMismatch` where the stored model is of another kind or width.
     public init(_ configuration: EngineConfiguration, stored: ModelDescription) throws(EngineError) {
-        guard stored.encoder == EngineConfiguration.encoderName else {
+        guard stored.encoder == configuration.encoder.rawValue else {
             throw .stateMismatch(
-                "it holds a model of encoder \(stored.encoder), the configuration asks for \(EngineConfiguration.encoderName); set model.encoder to \(stored.encoder), or name another state.directory"
+                "it holds a model of encoder \(stored.encoder), the configuration asks for \(configuration.encoder.rawValue); set model.encoder to \(stored.encoder), or name another state.directory"
             )
         }
         guard stored.dimensions == configuration.learner.dimensions else {
@@ -74,6 +74,7 @@ public struct EngineRestorer: ~Copyable {
             engine.catalog.touch(ItemIndex(row), at: activity[row])
         }
         engine.watermarks = offsets
+        engine.recountOrder()
         try engine.refreshEncoder()
         engine.changes.removeAll()
         return engine
@@ -128,9 +129,37 @@ extension Engine {
         var popularity = ByteReader(try Self.blob(BlobName.popularity, in: blobs))
         let untilHalving = Int(clamping: try popularity.read(UInt64.self))
         let halvings = try popularity.read(UInt32.self)
+        var blended = ByteReader(try Self.blob(BlobName.blend, in: blobs))
+        var values: [Float] = []
+        while !blended.isAtEnd { values.append(try blended.readFloat()) }
+        guard let restored = Blend(values: values) else { throw .inconsistent("the weights of the blend") }
+        blend = restored
         // A row stored before a halving has not been halved: do now what was done then.
         let counts = occurrences.map { row in row.count >> min(31, halvings &- row.halvings) }
         yardsticks.restorePopularity(counts: counts, eventsUntilHalving: untilHalving, halvings: halvings)
+    }
+
+    /// Counts again what followed what in the kept sessions, in the order in which it happened: rules and
+    /// neighbours go on from what is kept, not from what was counted before that.
+    fileprivate mutating func recountOrder() {
+        var events: [(sequence: UInt64, row: Int, place: Int)] = []
+        for row in 0..<sessions.rowCount {
+            let session = sessions[row]
+            for (place, entry) in session.entries.enumerated() {
+                // The whole count from its low half: an entry is no newer than the engine.
+                let age = UInt64(UInt32(truncatingIfNeeded: sequence) &- entry.sequence)
+                if age <= sequence { events.append((sequence - age, row, place)) }
+            }
+        }
+        events.sort { $0.sequence < $1.sequence }
+        let windowMax = configuration.learner.window + 1
+        for event in events {
+            let entries = sessions[event.row].entries
+            let known = entries[...event.place].suffix(windowMax + 1).filter { catalog.holds($0.item, since: $0.sequence) }
+            guard let last = known.last, last == entries[event.place] else { continue }
+            yardsticks.observeOrder(
+                last.item, after: known.dropLast().map(\.item), session: event.row, at: event.sequence)
+        }
     }
 
     private static func blob(_ name: String, in blobs: [String: [UInt8]]) throws(PayloadError) -> [UInt8] {

@@ -21,6 +21,8 @@ public struct Engine: ~Copyable {
     var recommender: Recommender
     var explanation: Explanation
     var yardsticks: Yardsticks
+    var blend = Blend()
+    var pools = PoolMemory()
     /// Test-then-train quality over the newest lists, by model.
     public internal(set) var quality: [String: PrequentialQuality] = [:]
     /// The same over every list since the start of this process.
@@ -48,7 +50,9 @@ public struct Engine: ~Copyable {
         snapshot = Snapshot(capacity: configuration.learner.itemsMax, dimensions: dimensions)
         recommender = Recommender(dimensions: dimensions, candidatesMax: ListRules.countMax + excludedMax)
         explanation = Explanation(sessionItemsMax: Self.explainingItemsMax, dimensions: dimensions)
-        yardsticks = Yardsticks(withNeighbors: configuration.measuresNeighbors ? configuration.sessionLengthMax : nil)
+        yardsticks = Yardsticks(
+            withNeighbors: configuration.measuresNeighbors || configuration.encoder == .ensemble
+                ? configuration.sessionLengthMax : nil)
         for model in configuration.measuredModels {
             quality[model] = PrequentialQuality(window: configuration.qualityWindow)
             wholeQuality[model] = PrequentialQuality(window: nil)
@@ -72,6 +76,7 @@ public struct Engine: ~Copyable {
                 if isNew {
                     if mustRank(group, before: event) { rank(&group, into: &answers, now: now) }
                     try stage(event)
+                    if let item = catalog.row(of: event.item) { group.staged.append(item) }
                 }
                 answers.append(.none(source: input.source))
                 guard input.wantsAnswer, let row = sessions.row(of: event.user) else { continue }
@@ -130,7 +135,10 @@ extension Engine {
         }
 
         let before = window(ofRow: row)
-        scoreEarlierList(row: row, window: before, target: catalog.row(of: event.item))
+        let target = catalog.row(of: event.item)
+        let pool = pools.take(row: row)
+        scoreEarlierList(row: row, window: before, pool: pool, target: target)
+        if let pool { learnBlend(pool, target: target) }
 
         let item = try admit(event.item)
         sequence += 1

@@ -3,6 +3,7 @@ public import Learning
 
 /// What the engine must know before its first event. Times and chance are handed in with the events.
 public struct EngineConfiguration: Sendable, Equatable {
+    public var encoder = Encoder.gru
     public var learner = LearnerConfiguration()
     /// Newest events kept a user.
     public var sessionLengthMax = 50
@@ -12,18 +13,26 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var purchaseTypes: Set<String> = ["purchase"]
     /// How much an event of a type counts in the loss; 1 where it is not named, 0 for context only.
     public var eventWeights: [String: Float] = [:]
-    /// Whether session-kNN runs beside the other yardsticks.
+    /// Whether session-kNN runs beside the other yardsticks, where the ensemble does not need it anyway.
     public var measuresNeighbors = false
     /// Lists that live quality looks back on.
     public var qualityWindow = 10_000
 
     public init() {}
 
-    public static let encoderName = "gru"
+    /// What makes the lists.
+    public enum Encoder: String, Sendable, CaseIterable {
+        case gru
+        /// The GRU, session-kNN and sequential rules, blended by weights that are learned online.
+        case ensemble
+    }
 
     /// The models that are measured: the served one first.
     public var measuredModels: [String] {
-        [Self.encoderName] + YardstickName.always + (measuresNeighbors ? YardstickName.onRequest : [])
+        var models = [encoder.rawValue] + YardstickName.always
+        if encoder == .ensemble { models += [Encoder.gru.rawValue, YardstickName.neighbors] }
+        if measuresNeighbors { models += YardstickName.onRequest.filter { !models.contains($0) } }
+        return models
     }
 }
 

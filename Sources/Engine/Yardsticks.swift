@@ -26,7 +26,7 @@ struct Yardsticks {
     ///
     /// - Parameter session: the row of the session that the window is the end of; the window is not empty.
     mutating func lists(
-        count: Int, after window: [ItemIndex], session: Int, excluding excluded: [ItemIndex]
+        count: Int, after window: [ItemIndex], session: Int, excluding excluded: [ItemIndex], withNeighbors: Bool
     ) -> [String: [ItemIndex]] {
         guard let last = window.last else { return [:] }
         let popular = popularity.top(2 * count, excluding: excluded)
@@ -38,7 +38,7 @@ struct Yardsticks {
             YardstickName.markov: filled(transitions.top(count, after: last, excluding: excluded)),
             YardstickName.rules: filled(rules.top(count, after: last, excluding: excluded)),
         ]
-        if let near = neighbors?.top(Self.blendedMax, after: window, session: session, excluding: excluded) {
+        if withNeighbors, let near = neighbors?.top(Self.blendedMax, after: window, session: session, excluding: excluded) {
             lists[YardstickName.neighbors] = filled(near.prefix(count).map(\.item))
             lists[YardstickName.neighborsAndRules] = filled(blend(near, rules.rules(after: last, excluding: excluded), count))
         }
@@ -61,9 +61,36 @@ struct Yardsticks {
         }.prefix(count).map(\.key)
     }
 
+    /// Adds what the nearest sessions and the rules say after `window`, and the most popular items.
+    mutating func fill(_ pool: inout CandidatePool, after window: [ItemIndex], session: Int, count: Int) {
+        guard let last = window.last else { return }
+        let near = neighbors?.top(count, after: window, session: session, excluding: []) ?? []
+        for candidate in near {
+            let share = candidate.score / max(near[0].score, .leastNormalMagnitude)
+            pool.set(Blend.Feature.neighbors, of: candidate.item, to: Blend.logShare(share))
+        }
+        let successors = rules.rules(after: last, excluding: []).sorted { left, right in
+            left.weight != right.weight ? left.weight > right.weight : left.item < right.item
+        }
+        for successor in successors.prefix(count) {
+            let share = successor.weight / successors[0].weight
+            pool.set(Blend.Feature.rules, of: successor.item, to: Blend.logShare(share))
+        }
+    }
+
+    /// How often an item had occurred before the items of `later`.
+    func occurrences(of item: ItemIndex, before later: ArraySlice<ItemIndex>) -> Int {
+        max(0, Int(popularity.count(of: item)) - later.count { $0 == item })
+    }
+
     /// Counts one event of a session that came after `window`, oldest item first.
     mutating func observe(_ item: ItemIndex, after window: [ItemIndex], session: Int, at sequence: UInt64) {
         popularity.observe(item)
+        observeOrder(item, after: window, session: session, at: sequence)
+    }
+
+    /// Counts what followed what, and not how often: what is rebuilt from kept sessions after a restart.
+    mutating func observeOrder(_ item: ItemIndex, after window: [ItemIndex], session: Int, at sequence: UInt64) {
         transitions.observe(item, after: window)
         rules.observe(item, after: window)
         neighbors?.observe(item, session: session, at: sequence)

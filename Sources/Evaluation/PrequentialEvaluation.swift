@@ -59,7 +59,7 @@ public struct PrequentialEvaluation: ~Copyable {
     public func report(elapsed: Duration) -> EvaluationReport {
         var report = EvaluationReport()
         report.events = events
-        report.scored = quality[Engine.modelName]?.scored ?? 0
+        report.scored = quality[engine.servedModel]?.scored ?? 0
         report.cold = report.scored > 0 ? Double(cold) / Double(report.scored) : 0
         report.seconds = elapsed / .seconds(1)
         report.isa = InstructionSet.current.rawValue
@@ -71,6 +71,8 @@ public struct PrequentialEvaluation: ~Copyable {
         }
         return report
     }
+
+    public var servedModel: String { engine.servedModel }
 
     /// Recall@20 so far, by model, for a progress display.
     public func recall(of model: String) -> Double { quality[model]?.recall(at: 20) ?? 0 }

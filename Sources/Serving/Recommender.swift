@@ -70,6 +70,11 @@ public struct Recommender: ~Copyable {
         snapshot.items.topK(queries, count: count, into: &candidates)
     }
 
+    /// The score of one item for the session in `slot`, as it was encoded last.
+    public func score(_ item: ItemIndex, _ slot: Int, in snapshot: borrowing Snapshot) -> Float {
+        snapshot.items.score(Int(item), queries, slot)
+    }
+
     private mutating func step(_ item: ItemIndex, _ snapshot: borrowing Snapshot) throws(TensorError) {
         input.copy(Int(item), of: snapshot.items, into: 0)
         try state.quantize(hidden, row: 0, into: 0)

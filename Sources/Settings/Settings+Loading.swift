@@ -46,7 +46,7 @@ extension Settings {
         if reader.duration("recommendations.min_interval", default: "0ms", in: .zero...(.seconds(3600))) > .zero {
             reader.report("recommendations.min_interval", "is not available in this version; leave it at 0ms")
         }
-        settings.model.encoder = reader.choice("model.encoder", default: "gru", of: ["gru"])
+        settings.model.encoder = reader.choice("model.encoder", default: "ensemble", of: ["ensemble", "gru"])
         settings.model.dimensions = reader.integer("model.dimensions", default: 64, in: 16...512)
         if settings.model.dimensions % 16 != 0 { reader.report("model.dimensions", "is not a multiple of 16") }
         settings.model.itemsMax = reader.integer("model.max_items", default: 1_000_000, in: 16...16_000_000)

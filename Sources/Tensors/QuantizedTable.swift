@@ -99,6 +99,22 @@ internal import CKernels
         }
     }
 
+    /// The score of one row in use: what a scan gives, bit for bit.
+    public func score(_ index: Int, _ queries: borrowing QuantizedQueries, _ slot: Int) -> Float {
+        precondition(index >= 0 && index < count && slot >= 0 && slot < queries.capacity, "the row is in use")
+        let query = unsafe queries.kernelQueries.start[slot]
+        let start = unsafe values.start + offset(of: index)
+        var sum: Int32 = 0
+        for group in 0..<Self.groups(columns) {
+            for column in 0..<Self.groupColumns {
+                unsafe sum &+= Int32(start[group * Self.blockBytes + column])
+                    &* Int32(query.values[group * Self.groupColumns + column])
+            }
+        }
+        let product = unsafe Float(sum &- query.correction) * rowScales.start[index]
+        return unsafe product * query.scale + biases.start[index]
+    }
+
     /// The best rows for the first `queryCount` queries, exactly, each into its list of `lists`, up to that
     /// list's limit. The table is read once for all of them.
     public func topK(_ queries: borrowing QuantizedQueries, count queryCount: Int, into lists: inout [TopK]) {

@@ -18,6 +18,7 @@ struct Evaluate: ParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
     enum Exclude: String, ExpressibleByArgument, CaseIterable { case none, current, seen }
+    enum Model: String, ExpressibleByArgument, CaseIterable { case ensemble, gru }
     enum EvaluationProtocol: String, ExpressibleByArgument, CaseIterable { case prequential }
 
     @Option(help: "Files of events: JSON Lines, CSV or TSV, plain or gzip; - is standard input.")
@@ -34,6 +35,9 @@ struct Evaluate: ParsableCommand {
 
     @Option(help: "Seed of everything drawn by chance.")
     var seed: UInt64 = 1
+
+    @Option(help: "What serves: gru, or ensemble, which measures gru beside it.")
+    var model = Model.ensemble
 
     @Option(help: "Events that are learned together, 1 to 16: what the daemon does under load.")
     var batch = 1
@@ -56,6 +60,7 @@ struct Evaluate: ParsableCommand {
     private func evaluate() throws -> EvaluationReport {
         var configuration = EngineConfiguration()
         configuration.learner.seed = seed
+        configuration.encoder = model == .ensemble ? .ensemble : .gru
         let exclusions: Set<Exclusion> = exclude == .none ? [] : exclude == .current ? [.current] : [.seen]
         var evaluation = try PrequentialEvaluation(configuration, exclusions: exclusions, batch: batch)
         var progress = ProgressLine()
@@ -71,7 +76,8 @@ struct Evaluate: ParsableCommand {
                 let share = reader.progress.map { (Double(place) + $0) / Double(events.count) }
                 progress.show(
                     share: share,
-                    "recall@20 \(Engine.modelName) \(String(format: "%.3f", evaluation.recall(of: Engine.modelName)))")
+                    "recall@20 \(evaluation.servedModel) "
+                        + String(format: "%.3f", evaluation.recall(of: evaluation.servedModel)))
             }
             if let problem = reader.firstProblem {
                 progress.end()

@@ -82,6 +82,26 @@ import Testing
         #expect(again.users == next.users)
     }
 
+    @Test func anEnsembleGoesOnFromWhatIsKept() throws {
+        let configuration = Fixture.configuration {
+            $0.encoder = .ensemble
+            $0.usersMax = 60
+            $0.sessionLengthMax = 50
+            $0.learner.replayRatio = 0
+        }
+        var engine = try Engine(configuration)
+        _ = try engine.takeAll(Fixture.circle(400))
+        var stored = Stored()
+        stored.take(engine.takeCheckpoint())
+        var restored = try stored.engine(configuration)
+        // Every event is still in its session: nothing of what was counted is lost.
+        let rest = Fixture.circle(60, from: 400)
+        let (left, right) = (try engine.takeAll(rest), try restored.takeAll(rest))
+        let (names, restoredNames) = (left.map { $0.names ?? [] }, right.map { $0.names ?? [] })
+        let same = zip(names, restoredNames).count { $0.first == $1.first }
+        #expect(same >= 57, "\(same) of 60 lists begin alike")
+    }
+
     @Test func aStateOfAnotherShapeIsRefusedWithASentence() throws {
         var engine = try Engine(Fixture.configuration())
         _ = try engine.takeAll(Fixture.circle(30))
@@ -90,8 +110,8 @@ import Testing
         #expect(refusal(stored, Fixture.configuration { $0.learner.dimensions = 32 })?.contains("model.dimensions to 16") == true)
         #expect(refusal(stored, Fixture.configuration { $0.learner.itemsMax = 10 })?.contains("model.max_items") == true)
         var other = stored
-        other.model.encoder = "attention"
-        #expect(refusal(other, Fixture.configuration())?.contains("model.encoder to attention") == true)
+        other.model.encoder = "ensemble"
+        #expect(refusal(other, Fixture.configuration())?.contains("model.encoder to ensemble") == true)
     }
 
     @Test func damagedPayloadsAreRefused() throws {

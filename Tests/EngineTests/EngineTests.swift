@@ -21,7 +21,7 @@ import Testing
             if answer.names?.first == "i\((start + 2) % 12)" { found += 1 }
         }
         #expect(found >= 11, "\(found) of 12")
-        let quality = try #require(engine.quality[Engine.modelName])
+        let quality = try #require(engine.quality["gru"])
         #expect(quality.recall(at: 1) > 0.5)
         #expect(quality.scored > 400)
     }

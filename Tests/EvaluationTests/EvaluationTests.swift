@@ -62,6 +62,19 @@ import Testing
         #expect(report.text().contains("gru"))
     }
 
+    @Test func theEnsembleIsMeasuredBesideItsMembers() throws {
+        var configuration = EngineConfiguration()
+        configuration.encoder = .ensemble
+        configuration.learner.dimensions = 16
+        configuration.learner.itemsMax = 100
+        configuration.learner.negatives = 16
+        var evaluation = try PrequentialEvaluation(configuration, exclusions: [], batch: 1)
+        for event in try events([("u", "a"), ("u", "b"), ("v", "a"), ("v", "b"), ("u", "a"), ("v", "c")]) { try evaluation.add(event) }
+        let models = evaluation.report(elapsed: .seconds(1)).models
+        #expect(Set(models.keys) == ["ensemble", "gru", "knn", "knn+rules", "popular", "markov", "rules"])
+        #expect(models["ensemble"]?.hr20 == 0.5)
+    }
+
     @Test func nothingIsNothing() throws {
         let report = try report([])
         #expect(report.events == 0 && report.scored == 0 && report.cold == 0)

@@ -1,0 +1,51 @@
+internal import Learning
+internal import SequenceModels
+internal import Serving
+internal import Tensors
+
+/// The ensemble: candidates of the neural model, of the nearest sessions and of the sequential rules, in
+/// one order by a blend of what each says.
+extension Engine {
+    /// Candidates that each member brings.
+    static let membersCandidatesMax = 60
+
+    /// What the counting models say of a session, before anything later is counted.
+    mutating func countingPool(row: Int, window: [ItemIndex]) -> CandidatePool {
+        var pool = CandidatePool(sessionLength: sessions[row].entries.count, sequence: sequence)
+        yardsticks.fill(&pool, after: window, session: row, count: Self.membersCandidatesMax)
+        return pool
+    }
+
+    /// The pool with what the neural model says, once the session in `slot` is ranked.
+    ///
+    /// - Parameter later: items of events that were counted since the pool was made.
+    func completed(
+        _ pool: CandidatePool, slot: Int, window: [ItemIndex], later: ArraySlice<ItemIndex>
+    ) -> CandidatePool {
+        var pool = pool
+        let candidates = recommender.candidates[slot]
+        guard candidates.count > 0 else { return pool }
+        let best = candidates.score(at: 0)
+        for place in 0..<candidates.count {
+            pool.set(Blend.Feature.neural, of: ItemIndex(candidates.index(at: place)), to: candidates.score(at: place) - best)
+        }
+        let (last, sequence) = (window.last, pool.sequence)
+        pool.update { item, features in
+            // The others' candidates have a neural score too, further down.
+            if features[Blend.Feature.neural] == 0 {
+                features[Blend.Feature.neural] = min(0, recommender.score(item, slot, in: snapshot) - best)
+            }
+            features[Blend.Feature.popularity] = Blend.logFrequency(
+                yardsticks.occurrences(of: item, before: later), of: sequence)
+            features[Blend.Feature.isSeen] = window.contains(item) ? 1 : 0
+            features[Blend.Feature.isCurrent] = item == last ? 1 : 0
+        }
+        return pool
+    }
+
+    /// Learns the weights from the event that has come after a list.
+    mutating func learnBlend(_ pool: CandidatePool, target: ItemIndex?) {
+        guard let target, let place = pool.place(of: target) else { return }
+        blend.learn(pool: pool.features, target: place, sessionLength: pool.sessionLength)
+    }
+}

@@ -1,0 +1,80 @@
+import Events
+import Learning
+import Testing
+
+@testable import Engine
+
+@Suite struct EnsembleTests {
+    private func configuration(_ change: (inout EngineConfiguration) -> Void = { _ in }) -> EngineConfiguration {
+        Fixture.configuration {
+            $0.encoder = .ensemble
+            change(&$0)
+        }
+    }
+
+    @Test func itsListsAreAsGoodAsItsBestMember() throws {
+        var engine = try Engine(configuration())
+        _ = try engine.takeAll(Fixture.circle(1500))
+        let recall = engine.wholeQuality.mapValues { $0.recall(at: 1) }
+        #expect(Set(recall.keys) == ["ensemble", "gru", "knn", "popular", "markov", "rules"])
+        let best = ["gru", "knn", "rules"].compactMap { recall[$0] }.max() ?? 0
+        #expect((recall["ensemble"] ?? 0) > best - 0.03, "\(recall)")
+        #expect(engine.servedModel == "ensemble")
+    }
+
+    @Test(arguments: [EngineConfiguration.Encoder.gru, .ensemble])
+    func aListIsTheSameInAGroupAndAlone(encoder: EngineConfiguration.Encoder) throws {
+        let inputs = (0..<400).map { place in
+            Fixture.input("u\(place * 7 % 23)", "i\((place * 5 + place / 50) % 30)", offset: Int64(place))
+        }
+        var together = try Engine(configuration { $0.encoder = encoder })
+        var apart = try Engine(configuration { $0.encoder = encoder })
+        let now = Timestamp(milliseconds: 0)
+        for start in stride(from: 0, to: 400, by: 20) {
+            let batch = Array(inputs[start..<start + 20])
+            let grouped = try together.answer(batch, now: now)
+            var single: [EngineAnswer] = []
+            for input in batch { single += try apart.answer([input], now: now) }
+            #expect(grouped.map(\.items) == single.map(\.items))
+            try together.learn(replay: .configured, batch: 4)
+            try apart.learn(replay: .configured, batch: 4)
+        }
+    }
+
+    @Test func rulesAreObeyedAndListsFall() throws {
+        var engine = try Engine(configuration { $0.rules = ListRules(count: 6, exclusions: [.seen]) })
+        _ = try engine.takeAll(Fixture.circle(200))
+        _ = try engine.take(Fixture.input("x", "i1", offset: 900))
+        let items = try #require(try engine.take(Fixture.input("x", "i2", offset: 901)).items)
+        #expect(items.count == 6)
+        #expect(Set(items.map(\.item)).count == 6)
+        #expect(items.map(\.score) == items.map(\.score).sorted(by: >))
+        #expect(!items.contains { ["i1", "i2"].contains($0.item.text) })
+    }
+
+    @Test func aPoolKnowsWhatEachModelSaid() {
+        var pool = CandidatePool(sessionLength: 2, sequence: 0)
+        pool.set(Blend.Feature.neighbors, of: 7, to: Blend.logShare(1))
+        pool.set(Blend.Feature.rules, of: 3, to: Blend.logShare(1))
+        pool.set(Blend.Feature.neighbors, of: 3, to: Blend.logShare(0.5))
+        #expect(pool.items == [7, 3])
+        #expect(pool.place(of: 3) == 1 && pool.place(of: 9) == nil)
+        #expect(pool.top(2, by: Blend.Feature.neighbors) == [7, 3])
+        #expect(pool.top(1, by: Blend.Feature.rules) == [3])
+        var weights = Blend.Features(repeating: 0)
+        weights[Blend.Feature.rules] = 1
+        #expect(pool.ranked(weights).map(\.item) == [3, 7])
+        // Nothing said of the popularity of either: equal, the lower row is ahead.
+        #expect(pool.ranked(Blend.Features(repeating: 0)).map(\.item) == [3, 7])
+    }
+
+    @Test func thePoolsThatAreKeptAreBounded() {
+        var memory = PoolMemory()
+        for row in 0..<5000 { memory.keep(CandidatePool(sessionLength: row, sequence: 0), row: row % 4500) }
+        // Rows 0...499 came twice, the newest time last; what came before the newest 4096 is gone.
+        #expect(memory.take(row: 10)?.sessionLength == 4510)
+        #expect(memory.take(row: 10) == nil)
+        #expect(memory.take(row: 600) == nil)
+        #expect(memory.take(row: 1000)?.sessionLength == 1000)
+    }
+}

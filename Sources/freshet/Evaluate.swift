@@ -18,10 +18,9 @@ struct Evaluate: ParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
     enum Exclude: String, ExpressibleByArgument, CaseIterable { case none, current, seen }
-    enum Model: String, ExpressibleByArgument, CaseIterable { case ensemble, gru }
     enum EvaluationProtocol: String, ExpressibleByArgument, CaseIterable { case prequential }
 
-    @Option(help: "Files of events: JSON Lines, CSV or TSV, plain or gzip; - is standard input.")
+    @Option(parsing: .upToNextOption, help: "Files of events: JSON Lines, CSV or TSV, plain or gzip; - is standard input.")
     var events: [String]
 
     @Option(name: .customLong("protocol"), help: "How lists are made and scored.")
@@ -36,13 +35,20 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Seed of everything drawn by chance.")
     var seed: UInt64 = 1
 
-    @Option(help: "What serves: gru, or ensemble, which measures gru beside it.")
-    var model = Model.ensemble
+    @Option(help: "The models to measure beside the baselines, separated by commas: ensemble, gru.")
+    var model = "ensemble,gru"
 
     @Option(help: "Events that are learned together, 1 to 16: what the daemon does under load.")
     var batch = 1
 
+    private var models: [EngineConfiguration.Encoder] {
+        model.split(separator: ",").compactMap { EngineConfiguration.Encoder(rawValue: String($0)) }
+    }
+
     func validate() throws {
+        guard !models.isEmpty, models.count == model.split(separator: ",", omittingEmptySubsequences: false).count else {
+            throw ValidationError("--model is \(model), not ensemble, gru or both, separated by a comma")
+        }
         guard (1...Engine.learningBatchMax).contains(batch) else { throw ValidationError("--batch is from 1 to 16") }
     }
 
@@ -60,7 +66,8 @@ struct Evaluate: ParsableCommand {
     private func evaluate() throws -> EvaluationReport {
         var configuration = EngineConfiguration()
         configuration.learner.seed = seed
-        configuration.encoder = model == .ensemble ? .ensemble : .gru
+        // The ensemble has the GRU as a member: one pass measures both.
+        configuration.encoder = models.contains(.ensemble) ? .ensemble : .gru
         let exclusions: Set<Exclusion> = exclude == .none ? [] : exclude == .current ? [.current] : [.seen]
         var evaluation = try PrequentialEvaluation(configuration, exclusions: exclusions, batch: batch)
         var progress = ProgressLine()
@@ -85,6 +92,10 @@ struct Evaluate: ParsableCommand {
             }
         }
         progress.end()
-        return evaluation.report(elapsed: ContinuousClock.now - began)
+        var report = evaluation.report(elapsed: ContinuousClock.now - began)
+        for encoder in EngineConfiguration.Encoder.allCases where !models.contains(encoder) {
+            report.models[encoder.rawValue] = nil
+        }
+        return report
     }
 }

@@ -7,7 +7,7 @@ internal import Tensors
 // D = hidden width
 
 /// The engine's layout of a checkpoint. Item payload: vector [D], bias, two accumulators, arrival,
-/// last activity, occurrences, halvings seen. User payload: entries, then purchases, each item and
+/// last activity, occurrences, halvings seen. User payload: row, entries, then purchases, each item and
 /// sequence.
 extension Engine {
     enum BlobName {
@@ -15,6 +15,7 @@ extension Engine {
         static let recent = "learner.recent"
         static let popularity = "popularity"
         static let blend = "blend"
+        static let sessions = "sessions"
         static func tensor(_ name: GRUParameters.Name) -> String { name.rawValue }
         static func firstMoment(_ name: GRUParameters.Name) -> String { "adam.first." + name.rawValue }
         static func secondMoment(_ name: GRUParameters.Name) -> String { "adam.second." + name.rawValue }
@@ -67,7 +68,8 @@ extension Engine {
 
     private func row(ofUser row: Int) -> UserRow {
         let session = sessions[row]
-        var writer = ByteWriter(reserving: 8 * (session.entries.count + session.purchased.count) + 8)
+        var writer = ByteWriter(reserving: 8 * (session.entries.count + session.purchased.count) + 12)
+        writer.write(UInt32(row))
         for entries in [session.entries, session.purchased] {
             writer.write(UInt32(entries.count))
             for entry in entries {
@@ -102,6 +104,11 @@ extension Engine {
         popularity.write(UInt64(yardsticks.popularity.eventsUntilHalving))
         popularity.write(yardsticks.popularity.halvings)
         blobs[BlobName.popularity] = popularity.bytes
+        var rows = ByteWriter()
+        rows.write(UInt32(sessions.rowCount))
+        for row in sessions.vacantRows { rows.write(row) }
+        blobs[BlobName.sessions] = rows.bytes
+
         var blended = ByteWriter()
         blended.write(blend.values.span)
         blobs[BlobName.blend] = blended.bytes

@@ -13,6 +13,8 @@ public struct EngineRestorer: ~Copyable {
     private var engine: Engine
     private var occurrences: [(count: UInt32, halvings: UInt32)] = []
     private var activity: [UInt64] = []
+    /// Stands in rows that nobody has.
+    private var lastUser: UserID?
 
     /// - Throws: `EngineError.stateMismatch` where the stored model is of another kind or width.
     public init(_ configuration: EngineConfiguration, stored: ModelDescription) throws(EngineError) {
@@ -50,9 +52,16 @@ public struct EngineRestorer: ~Copyable {
     public mutating func add(_ user: UserRow) throws(EngineError) {
         do throws(PayloadError) {
             var reader = ByteReader(user.payload)
+            let row = Int(try reader.read(UInt32.self))
+            guard row < engine.sessions.capacity else {
+                throw .inconsistent("row \(row) is beyond sessions.max_users (\(engine.sessions.capacity))")
+            }
             let entries = try readEntries(&reader)
             let purchased = try readEntries(&reader)
-            let row = engine.sessions.admit(user.id).row
+            guard engine.sessions.restore(user.id, row: row, placeholder: user.id) else {
+                throw .inconsistent("row \(row) is taken twice")
+            }
+            lastUser = user.id
             engine.sessions[row].entries = entries.suffix(engine.sessions.lengthMax)
             engine.sessions[row].purchased = purchased.suffix(engine.sessions.lengthMax)
             engine.sessions[row].lastActive = user.lastActive
@@ -67,6 +76,7 @@ public struct EngineRestorer: ~Copyable {
     ) throws(EngineError) -> Engine {
         do throws(PayloadError) {
             try engine.restore(blobs: blobs, occurrences: occurrences)
+            try engine.restoreRows(blobs, placeholder: lastUser)
         } catch {
             throw .stateMismatch("\(error)")
         }
@@ -137,6 +147,22 @@ extension Engine {
         // A row stored before a halving has not been halved: do now what was done then.
         let counts = occurrences.map { row in row.count >> min(31, halvings &- row.halvings) }
         yardsticks.restorePopularity(counts: counts, eventsUntilHalving: untilHalving, halvings: halvings)
+    }
+
+    fileprivate mutating func restoreRows(
+        _ blobs: [String: [UInt8]], placeholder: UserID?
+    ) throws(PayloadError) {
+        var rows = ByteReader(try Self.blob(BlobName.sessions, in: blobs))
+        let count = Int(try rows.read(UInt32.self))
+        var vacant: [Int32] = []
+        while !rows.isAtEnd { vacant.append(try rows.read(Int32.self)) }
+        guard let placeholder else {
+            // Without any user there is nothing to replay: rows begin anew.
+            return
+        }
+        guard sessions.finishRestoring(vacant: vacant, rowCount: count, placeholder: placeholder) else {
+            throw .inconsistent("the rows of sessions")
+        }
     }
 
     /// Counts again what followed what in the kept sessions, in the order in which it happened: rules and

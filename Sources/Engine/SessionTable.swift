@@ -6,6 +6,8 @@ struct SessionTable {
     private var sessions: [Session] = []
     /// Rows of forgotten users, to be used again.
     private var vacant: [Int32] = []
+    /// Rows that a restore has given out so far.
+    private var taken: Set<Int32> = []
     private var recency = RecencyList()
     let capacity: Int
     let lengthMax: Int
@@ -52,6 +54,44 @@ struct SessionTable {
         rows[user] = Int32(row)
         recency.touch(row)
         return (row, left)
+    }
+
+    /// Rows of forgotten users, the one to be used next last.
+    var vacantRows: [Int32] { vacant }
+
+    /// Puts a user back into the row that they had: which session a replay draws depends on the rows. Users
+    /// come in the order of their activity.
+    ///
+    /// - Returns: false, and nothing changed, where the row is somebody else's or the user has one.
+    mutating func restore(_ user: UserID, row: Int, placeholder: UserID) -> Bool {
+        extend(toRow: row, placeholder: placeholder)
+        guard rows[user] == nil, rows.count < capacity, !taken.contains(Int32(row)) else { return false }
+        taken.insert(Int32(row))
+        sessions[row] = Session(user: user)
+        rows[user] = Int32(row)
+        recency.touch(row)
+        return true
+    }
+
+    /// Ends the restoring: every row that nobody has is vacant.
+    ///
+    /// - Returns: false where `vacant` is not just those rows.
+    mutating func finishRestoring(vacant: [Int32], rowCount: Int, placeholder: UserID) -> Bool {
+        guard rowCount >= sessions.count, rowCount <= sessions.count + vacant.count else { return false }
+        extend(toRow: rowCount - 1, placeholder: placeholder)
+        guard Set(vacant).count == vacant.count, vacant.count + taken.count == rowCount,
+            vacant.allSatisfy({ (0..<rowCount).contains(Int($0)) && !taken.contains($0) })
+        else { return false }
+        self.vacant = vacant
+        taken = []
+        return true
+    }
+
+    private mutating func extend(toRow row: Int, placeholder: UserID) {
+        while sessions.count <= row {
+            sessions.append(Session(user: placeholder))
+            recency.append()
+        }
     }
 
     /// Forgets `user`.

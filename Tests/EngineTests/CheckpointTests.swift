@@ -36,9 +36,7 @@ import Testing
         let configuration = Fixture.configuration {
             $0.learner.itemsMax = itemsMax
             $0.usersMax = 30
-            // Which session row a replayed window comes from depends on the rows' order, which a restart
-            // may change: issue 5 makes replay part of the promise.
-            $0.learner.replayRatio = 0
+            $0.learner.replayRatio = 2
         }
         let inputs = (0..<900).map { place in
             Fixture.input("u\(place / 4 % 50)", "i\((place * 7 + place / 90) % 40)", type: place % 9 == 0 ? "purchase" : "view", offset: Int64(place))
@@ -47,6 +45,8 @@ import Testing
         var stored = Stored()
         for (place, input) in inputs.prefix(600).enumerated() {
             _ = try engine.take(input)
+            // Some are forgotten, and their rows are used again.
+            if place % 70 == 69 { engine.forget(Fixture.user("u\(place / 4 % 50)")) }
             if place % 150 == 149 { stored.take(engine.takeCheckpoint()) }
         }
         var restored = try stored.engine(configuration)
@@ -140,11 +140,17 @@ import Testing
         damaged = stored
         let user = Fixture.user("u0")
         // A session that claims more entries than it has, and one that names an item that is not there.
-        damaged.users[user]?.payload.replaceSubrange(0..<4, with: [0xFF, 0xFF, 0xFF, 0x7F])
+        damaged.users[user]?.payload.replaceSubrange(4..<8, with: [0xFF, 0xFF, 0xFF, 0x7F])
         #expect(refusal(damaged, Fixture.configuration()) != nil)
         damaged = stored
-        damaged.users[user]?.payload.replaceSubrange(4..<8, with: [0xFF, 0, 0, 0])
+        damaged.users[user]?.payload.replaceSubrange(8..<12, with: [0xFF, 0, 0, 0])
         #expect(refusal(damaged, Fixture.configuration()) != nil)
+        // A row that another user has, and one beyond the bound.
+        for row in [[1, 0, 0, 0], [0xFF, 0, 0, 0]] as [[UInt8]] {
+            damaged = stored
+            damaged.users[user]?.payload.replaceSubrange(0..<4, with: row)
+            #expect(refusal(damaged, Fixture.configuration()) != nil, "row \(row)")
+        }
     }
 
     private func refusal(_ stored: Stored, _ configuration: EngineConfiguration) -> String? {

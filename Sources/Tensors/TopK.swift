@@ -1,8 +1,8 @@
 /// The best of a stream of scored rows, at most `limit` of them: falling score, equal scores the lower
 /// row first.
 ///
-/// Sorted insertion: once the list is full, few candidates pass the threshold, and each moves a
-/// handful of neighbours.
+/// Sorted insertion: once the list is full, few candidates pass the threshold, and each finds its place by
+/// halving and moves its neighbours at once.
 public struct TopK: Sendable {
     private struct Entry: BitwiseCopyable {
         var score: Float
@@ -36,15 +36,19 @@ public struct TopK: Sendable {
     /// Takes a row, where it is among the best so far. Rows come in rising order.
     public mutating func insert(index: Int, score: Float) {
         guard score > threshold else { return }
-        var place = min(count, limit - 1)
+        let last = min(count, limit - 1)
         count = min(count + 1, limit)
-        // A span: an array would look whether it is shared at every move.
-        var sorted = entries.mutableSpan
-        while place > 0 && sorted[place - 1].score < score {
-            sorted[place] = sorted[place - 1]
-            place -= 1
+        unsafe entries.withUnsafeMutableBufferPointer { entries in
+            guard let start = entries.baseAddress else { return }
+            // Behind every score that is at least as high: equal scores stay in the order in which they came.
+            var (low, high) = (0, last)
+            while low < high {
+                let middle = (low + high) / 2
+                if unsafe start[middle].score >= score { low = middle + 1 } else { high = middle }
+            }
+            unsafe (start + low + 1).update(from: start + low, count: last - low)
+            unsafe start[low] = Entry(score: score, index: UInt32(truncatingIfNeeded: index))
         }
-        sorted[place] = Entry(score: score, index: UInt32(truncatingIfNeeded: index))
     }
 
     public func index(at place: Int) -> Int {

@@ -76,8 +76,17 @@ public struct SessionNeighbors: Sendable {
         if sessions[session].items.count == lengthMax { sessions[session].items.removeFirst() }
         sessions[session].items.append(item)
         occurrences[Int(item)] &+= 1
-        if postings[Int(item)].count == Self.postingsMax { postings[Int(item)].removeFirst() }
+        makeRoom(for: item)
         postings[Int(item)].append(Posting(session: Int32(session), generation: sessions[session].generation))
+    }
+
+    /// Drops the postings of sessions that are gone each time a list has doubled, and the oldest of a full one.
+    private mutating func makeRoom(for item: ItemIndex) {
+        let count = postings[Int(item)].count
+        guard count == Self.postingsMax || (count >= 32 && count & (count - 1) == 0) else { return }
+        let sessions = sessions
+        postings[Int(item)].removeAll { sessions[Int($0.session)].generation != $0.generation }
+        if postings[Int(item)].count == Self.postingsMax { postings[Int(item)].removeFirst() }
     }
 
     /// Forgets a session whose user left.
@@ -116,6 +125,9 @@ public struct SessionNeighbors: Sendable {
         keepLargest(count, of: &candidates, order)
         return candidates.sorted(by: order)
     }
+
+    /// Sessions that are remembered of an item, those that are gone included.
+    func postingCount(of item: ItemIndex) -> Int { postings[Int(item)].count }
 
     /// Gathers the newest sessions that share an item, each with the weights of what it shares.
     private mutating func findNeighbors(_ window: ArraySlice<ItemIndex>, session own: Int) {

@@ -119,6 +119,20 @@ import Testing
         #expect(neighbors.top(9, after: [99], session: 4, excluding: []).isEmpty)
     }
 
+    @Test func sessionsThatAreGoneTakeNoRoom() {
+        var neighbors = SessionNeighbors(lengthMax: 4)
+        // Ten rows, used by one session after another: at most ten are alive.
+        for turn in 0..<3000 {
+            neighbors.remove(session: turn % 10)
+            neighbors.observe(1, session: turn % 10, at: UInt64(2 * turn + 1))
+            neighbors.observe(2, session: turn % 10, at: UInt64(2 * turn + 2))
+        }
+        #expect(neighbors.postingCount(of: 1) < 64)
+        let list = neighbors.top(5, after: [1], session: 99, excluding: [1])
+        // Each of the ten touched both items, and everything is in every session.
+        #expect(list.map(\.item) == [2])
+    }
+
     @Test func onlyTheNewestSessionsAndTheNearestAreHeard() {
         var neighbors = SessionNeighbors(lengthMax: 4)
         // Six hundred sessions: item 1, then an item of their own hundred.

@@ -40,10 +40,10 @@ struct OffsetTracker {
         partitions[partition] = nil
     }
 
-    /// What can be committed and has not been yet, for all partitions or for some.
-    mutating func takeCommittable(of some: [TopicPartition]? = nil) -> [TopicPartition: Int64] {
+    /// What can be committed and has not been yet.
+    mutating func takeCommittable() -> [TopicPartition: Int64] {
         var offsets: [TopicPartition: Int64] = [:]
-        for place in some ?? Array(partitions.keys) {
+        for place in Array(partitions.keys) {
             guard let next = partitions[place]?.next, next != partitions[place]?.committed else { continue }
             offsets[place] = next
             partitions[place]?.committed = next
@@ -55,8 +55,6 @@ struct OffsetTracker {
     mutating func forgetCommits() {
         for place in Array(partitions.keys) { partitions[place]?.committed = nil }
     }
-
-    func committed(_ partition: TopicPartition) -> Int64? { partitions[partition]?.committed }
 
     /// Offsets rise within a partition: a binary search.
     private static func index(of offset: Int64, in partition: Partition) -> Int? {

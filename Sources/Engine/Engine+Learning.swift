@@ -39,17 +39,6 @@ extension Engine {
         staged.removeAll()
     }
 
-    /// Spends spare time on the past: one step of replayed windows only.
-    ///
-    /// - Returns: false where there is nothing to revisit yet.
-    @discardableResult
-    public mutating func replay(windows: Int) throws(EngineError) -> Bool {
-        stageReplay(count: windows)
-        guard learner.step() != nil else { return false }
-        try serveWhatChanged()
-        return true
-    }
-
     /// Draws sessions at random, and from each a window that ends at random.
     private mutating func stageReplay(count: Int) {
         guard sessions.rowCount > 0 else { return }

@@ -32,6 +32,20 @@ public struct HTTPService: Service {
             router: Routes(service: service).router(token: token),
             configuration: .init(address: .hostname(host, port: port), serverName: "freshet"),
             onServerRunning: { channel in await notify(channel.localAddress?.port ?? 0) }, logger: logger)
-        try await application.run()
+        do {
+            try await application.run()
+        } catch {
+            throw HTTPServiceError(address: "\(host):\(port)", reason: "\(error)")
+        }
+    }
+}
+
+/// HTTP could not be served.
+public struct HTTPServiceError: Error, CustomStringConvertible {
+    let address: String
+    let reason: String
+
+    public var description: String {
+        "HTTP cannot be served on \(address) (\(reason)): stop what uses the address, or set http.listen to another"
     }
 }

@@ -41,6 +41,8 @@ struct Demo: AsyncParsableCommand {
             try await run(stateDirectory: directory)
         } catch let error as DaemonError {
             throw fail("\(error)", code: error.exitCode)
+        } catch let error as HTTPServiceError {
+            throw fail("\(error)", code: ExitStatus.internalError)
         } catch let error as StreamingError {
             throw fail("\(error)", code: ExitStatus.unreachable)
         }

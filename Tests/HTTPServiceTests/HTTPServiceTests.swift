@@ -146,6 +146,20 @@ import Testing
         }
     }
 
+    @Test func anAddressThatIsTakenIsASentence() async throws {
+        try await serving(Stub()) { ask in
+            let second = HTTPService(
+                host: "127.0.0.1", port: ask.port, token: nil, service: Stub(), logger: Logger(label: "test")
+            ) { _ in }
+            do {
+                try await second.run()
+                Issue.record("two services listen on one port")
+            } catch let error as HTTPServiceError {
+                #expect(error.description.contains("127.0.0.1:\(ask.port)") && error.description.contains("http.listen"))
+            }
+        }
+    }
+
     @Test func theTokenGuardsEverythingButHealth() async throws {
         try await serving(Stub(), token: "secret") { ask in
             for path in ["/livez", "/readyz", "/healthz"] {

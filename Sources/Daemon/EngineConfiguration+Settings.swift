@@ -1,4 +1,4 @@
-internal import Engine
+public import Engine
 internal import Events
 internal import Learning
 public import Settings
@@ -6,7 +6,7 @@ public import Streaming
 
 extension EngineConfiguration {
     /// The engine's part of a daemon's configuration.
-    init(_ settings: Settings) {
+    public init(_ settings: Settings) {
         self.init()
         encoder = Encoder(rawValue: settings.model.encoder) ?? .ensemble
         learner.dimensions = settings.model.dimensions

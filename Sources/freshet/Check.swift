@@ -51,21 +51,3 @@ struct Check: ParsableCommand {
         }
     }
 }
-
-/// Where the configuration comes from; shared by the commands that need one.
-struct ConfigurationOptions: ParsableArguments {
-    @Option(help: "The configuration file.")
-    var config: String
-
-    @Option(name: .customLong("set"), help: "Overrides a key: --set kafka.group_id=test. May be repeated.")
-    var overrides: [String] = []
-
-    func load() throws -> Settings {
-        do throws(SettingsError) {
-            return try Settings.load(
-                file: config, environment: ProcessInfo.processInfo.environment, overrides: overrides)
-        } catch {
-            throw fail("\(error)", code: ExitStatus.configuration)
-        }
-    }
-}

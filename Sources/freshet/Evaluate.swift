@@ -1,4 +1,5 @@
 import ArgumentParser
+import Daemon
 import Engine
 import EventFiles
 import Evaluation
@@ -32,8 +33,10 @@ struct Evaluate: ParsableCommand {
     @Option(help: "A table for people, or one JSON object.")
     var format = Format.text
 
-    @Option(help: "Seed of everything drawn by chance.")
-    var seed: UInt64 = 1
+    @OptionGroup var options: OptionalConfigurationOptions
+
+    @Option(help: "Seed of everything drawn by chance; learning.seed where it is not given.")
+    var seed: UInt64?
 
     @Option(help: "The models to measure beside the baselines, separated by commas: ensemble, gru.")
     var model = "ensemble,gru"
@@ -64,8 +67,8 @@ struct Evaluate: ParsableCommand {
     }
 
     private func evaluate() throws -> EvaluationReport {
-        var configuration = EngineConfiguration()
-        configuration.learner.seed = seed
+        var configuration = EngineConfiguration(try options.load())
+        if let seed { configuration.learner.seed = seed }
         // The ensemble has the GRU as a member: one pass measures both.
         configuration.encoder = models.contains(.ensemble) ? .ensemble : .gru
         let exclusions: Set<Exclusion> = exclude == .none ? [] : exclude == .current ? [.current] : [.seen]

@@ -73,7 +73,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
-        .target(name: "Simulation", dependencies: ["Events"], swiftSettings: strict),
+        .target(name: "Simulation", dependencies: ["Checkpoints", "Events", "Streaming"], swiftSettings: strict),
         .target(
             name: "Evaluation", dependencies: ["Events", "Engine", "Learning", "SequenceModels", "Tensors"],
             swiftSettings: strict),
@@ -130,7 +130,7 @@ let package = Package(
                 "HTTPService", "Events", "Telemetry", .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
-        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Events"]),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Checkpoints", "Events", "Streaming"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Engine", "Events"]),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "EndToEndTests", dependencies: ["Events", "Streaming"]),

@@ -22,6 +22,16 @@ public struct KafkaRecord: Equatable, Sendable {
     public var key: [UInt8]?
     public var value: [UInt8]?
     public var headers: [KafkaHeader]
+
+    public init(
+        source: RecordSource, timestamp: Timestamp?, key: [UInt8]?, value: [UInt8]?, headers: [KafkaHeader]
+    ) {
+        self.source = source
+        self.timestamp = timestamp
+        self.key = key
+        self.value = value
+        self.headers = headers
+    }
 }
 
 /// A record to be written.

@@ -151,16 +151,17 @@ void kn_score_u8i8(const kn_packed_table *table, const kn_packed_query *query, s
     packed->score(table, query, first, blocks, scores);
 }
 
-size_t kn_scan_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
-                    float threshold, uint32_t *rows, float *scores) {
-    return packed->scan(table, query, first, blocks, threshold, rows, scores);
+void kn_top_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
+                 const kn_top_list *list) {
+    packed->top(table, query, first, blocks, list);
 }
 
-void kn_scan_many_u8i8(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
-                       size_t blocks, const float *thresholds, uint32_t *rows, float *scores, size_t stride,
-                       size_t *found) {
-    packed->scan_many(table, queries, count, first, blocks, thresholds, rows, scores, stride, found);
+void kn_top_many_u8i8(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
+                      size_t blocks, const kn_top_list *lists) {
+    packed->top_many(table, queries, count, first, blocks, lists);
 }
+
+int32_t kn_peak_u8i8(size_t rounds) { return packed->peak(rounds); }
 
 float kn_magnitude_f32(const float *x, size_t n) { return floats->magnitude(x, n); }
 

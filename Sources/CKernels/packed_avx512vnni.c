@@ -3,106 +3,258 @@
 #include "CKernels.h"
 
 #include <immintrin.h>
-#include <string.h>
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))),             \
                              apply_to = function)
 
+#include "packed_blocks.inc"
+
 static inline __m512i query_group(const kn_packed_query *query, size_t group) {
-    int32_t four;
-    memcpy(&four, query->values + group * KN_GROUP_COLUMNS, sizeof four);
-    return _mm512_set1_epi32(four);
+    return _mm512_set1_epi32(query_four(query, group));
 }
 
-static inline __m512 finish(const kn_packed_table *table, const kn_packed_query *query, __m512i sums, size_t row) {
+static inline __m512i weights(const uint8_t *values, size_t group) {
+    return _mm512_loadu_si512(values + group * KN_GROUP_BYTES);
+}
+
+static inline __m512 finish(__m512i sums, __m512 scales, float query_scale, __m512 biases) {
 #pragma clang fp contract(off)
-    const __m512 exact = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums, _mm512_set1_epi32(query->correction)));
-    const __m512 product = _mm512_mul_ps(exact, _mm512_loadu_ps(table->row_scales + row));
-    return _mm512_add_ps(_mm512_mul_ps(product, _mm512_set1_ps(query->scale)), _mm512_loadu_ps(table->biases + row));
+    const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scales);
+    return _mm512_add_ps(_mm512_mul_ps(product, _mm512_set1_ps(query_scale)), biases);
 }
 
-static inline __m512 score_block(const kn_packed_table *table, const kn_packed_query *query, size_t block) {
-    const size_t groups = table->groups;
-    const uint8_t *values = table->values + block * groups * KN_BLOCK_ROWS * KN_GROUP_COLUMNS;
-    // Two chains hide the latency of the instruction; more blocks are in flight beside this one.
-    __m512i even = _mm512_setzero_si512(), odd = _mm512_setzero_si512();
-    size_t group = 0;
-    for (; group + 2 <= groups; group += 2) {
-        even = _mm512_dpbusd_epi32(even, _mm512_loadu_si512(values + group * 64), query_group(query, group));
-        odd = _mm512_dpbusd_epi32(odd, _mm512_loadu_si512(values + group * 64 + 64), query_group(query, group + 1));
+// One block against one query, of which the first groups stand in registers. Two chains of sums hide half
+// the latency of the instruction, the blocks that follow the other half: the processor looks that far
+// ahead, and memory is still read in order.
+static inline __attribute__((always_inline)) __m512 score_block(const kn_packed_table *table,
+                                                                const kn_packed_query *query, const uint8_t *values,
+                                                                const __m512i *held, size_t held_count) {
+    __m512i even = _mm512_set1_epi32(-query->correction), odd = _mm512_setzero_si512();
+#pragma clang loop unroll(full)
+    for (size_t group = 0; group < held_count; group += 2) {
+        even = _mm512_dpbusd_epi32(even, weights(values, group), held[group]);
+        odd = _mm512_dpbusd_epi32(odd, weights(values, group + 1), held[group + 1]);
     }
-    if (group < groups)
-        even = _mm512_dpbusd_epi32(even, _mm512_loadu_si512(values + group * 64), query_group(query, group));
-    return finish(table, query, _mm512_add_epi32(even, odd), block * KN_BLOCK_ROWS);
+    size_t group = held_count;
+    for (; group + 2 <= table->groups; group += 2) {
+        even = _mm512_dpbusd_epi32(even, weights(values, group), query_group(query, group));
+        odd = _mm512_dpbusd_epi32(odd, weights(values, group + 1), query_group(query, group + 1));
+    }
+    if (group < table->groups)
+        even = _mm512_dpbusd_epi32(even, weights(values, group), query_group(query, group));
+    return finish(_mm512_add_epi32(even, odd), _mm512_loadu_ps(block_scales(table, values)), query->scale,
+                  _mm512_loadu_ps(block_biases(table, values)));
+}
+
+static inline __attribute__((always_inline)) void hold(const kn_packed_query *query, __m512i *held, size_t count) {
+#pragma clang loop unroll(full)
+    for (size_t group = 0; group < count; group++) held[group] = query_group(query, group);
+}
+
+static inline __attribute__((always_inline)) void score_blocks(const kn_packed_table *table,
+                                                               const kn_packed_query *query, size_t first,
+                                                               size_t blocks, float *scores, size_t held_count) {
+    __m512i held[16];
+    hold(query, held, held_count);
+    for (size_t block = 0; block < blocks; block++)
+        _mm512_storeu_ps(scores + block * KN_BLOCK_ROWS,
+                         score_block(table, query, block_values(table, first + block), held, held_count));
 }
 
 static void score(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
                   float *scores) {
-    for (size_t block = 0; block < blocks; block++)
-        _mm512_storeu_ps(scores + block * KN_BLOCK_ROWS, score_block(table, query, first + block));
+    if (table->groups >= 16) return score_blocks(table, query, first, blocks, scores, 16);
+    score_blocks(table, query, first, blocks, scores, 0);
 }
 
-// Appends those of 16 rows whose score is above the threshold; returns how many.
-static inline size_t keep(__m512 result, float threshold, size_t row, uint32_t *rows, float *scores) {
-    const __mmask16 above = _mm512_cmp_ps_mask(result, _mm512_set1_ps(threshold), _CMP_GT_OQ);
-    if (above == 0) return 0;
-    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    _mm512_mask_compressstoreu_epi32(rows, above, _mm512_add_epi32(lane, _mm512_set1_epi32((int32_t)row)));
-    _mm512_mask_compressstoreu_ps(scores, above, result);
-    return (size_t)__builtin_popcount(above);
-}
-
-static size_t scan(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
-                   float threshold, uint32_t *rows, float *scores) {
-    size_t found = 0;
-    for (size_t block = first; block < first + blocks; block++) {
-        const __m512 result = score_block(table, query, block);
-        found += keep(result, threshold, block * KN_BLOCK_ROWS, rows + found, scores + found);
+// Finds the place of a score in all places at once: those before it keep their rows, it takes the one
+// behind them, the rest move up by one lane.
+static inline void list_insert(const kn_top_list *list, float score, uint32_t name) {
+    const __m512 new_score = _mm512_set1_ps(score);
+    const __m512i new_name = _mm512_set1_epi32((int32_t)name);
+    __m512i left_scores = _mm512_setzero_si512(), left_names = _mm512_setzero_si512();
+    unsigned left_before = 1;
+    for (size_t place = 0; place < list->limit; place += 16) {
+        const __m512i scores = _mm512_loadu_si512(list->scores + place);
+        const __m512i names = _mm512_loadu_si512(list->names + place);
+        const unsigned before = _mm512_cmp_ps_mask(_mm512_castsi512_ps(scores), new_score, _CMP_GE_OQ);
+        const __mmask16 here = (__mmask16)((before << 1 | left_before) & ~before);
+        const __m512i moved_scores = _mm512_mask_mov_epi32(_mm512_alignr_epi32(scores, left_scores, 15), here,
+                                                           _mm512_castps_si512(new_score));
+        const __m512i moved_names = _mm512_mask_mov_epi32(_mm512_alignr_epi32(names, left_names, 15), here, new_name);
+        _mm512_storeu_si512(list->scores + place, _mm512_mask_mov_epi32(moved_scores, (__mmask16)before, scores));
+        _mm512_storeu_si512(list->names + place, _mm512_mask_mov_epi32(moved_names, (__mmask16)before, names));
+        left_scores = scores;
+        left_names = names;
+        left_before = before >> 15;
     }
-    return found;
 }
 
-// Two blocks against eight queries: sixteen sums in registers, and each weight and each query value is
-// loaded once for all that it meets.
-static void scan_many(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
-                      size_t blocks, const float *thresholds, uint32_t *rows, float *scores, size_t stride,
-                      size_t *found) {
-    for (size_t q = 0; q < count; q++) found[q] = 0;
-    size_t block = first;
-    const size_t bytes = table->groups * KN_BLOCK_ROWS * KN_GROUP_COLUMNS;
-    for (; count == KN_QUERIES_MAX && block + 2 <= first + blocks; block += 2) {
-        const uint8_t *values = table->values + block * bytes;
-        __m512i low[KN_QUERIES_MAX], high[KN_QUERIES_MAX];
-        for (size_t q = 0; q < KN_QUERIES_MAX; q++) low[q] = high[q] = _mm512_setzero_si512();
-        for (size_t group = 0; group < table->groups; group++) {
-            const __m512i w_low = _mm512_loadu_si512(values + group * 64);
-            const __m512i w_high = _mm512_loadu_si512(values + bytes + group * 64);
+// Offers the rows of a block that were above the threshold; returns the threshold afterwards. Rare, so out
+// of the loop, which keeps its registers.
+static __attribute__((noinline)) float offer(const kn_packed_table *table, const kn_top_list *list, const float *scores,
+                                             unsigned above, size_t row) {
+    for (; above != 0; above &= above - 1) {
+        const unsigned lane = (unsigned)__builtin_ctz(above);
+        if (scores[lane] > list_threshold(list)) list_insert(list, scores[lane], row_name(table, row + lane));
+    }
+    return list_threshold(list);
+}
+
+// Tables that no cache holds are asked for this far ahead; in a cache that would only be in the way.
+enum { AHEAD_BYTES = 8192, CACHE_BYTES = 24 << 20 };
+
+static inline __attribute__((always_inline)) void ask_ahead(const uint8_t *values, size_t bytes) {
+    for (size_t line = 0; line < bytes; line += 64) _mm_prefetch((const char *)values + AHEAD_BYTES + line, _MM_HINT_T0);
+}
+
+static inline __attribute__((always_inline)) void top_blocks(const kn_packed_table *table,
+                                                             const kn_packed_query *query, size_t first,
+                                                             size_t blocks, const kn_top_list *list,
+                                                             size_t held_count, bool is_ahead) {
+    __m512i held[20];
+    hold(query, held, held_count);
+    __m512 threshold = _mm512_set1_ps(list_threshold(list));
+    const size_t bytes = block_bytes(table);
+    const uint8_t *values = block_values(table, first);
+    for (size_t block = first; block < first + blocks; block++, values += bytes) {
+        if (is_ahead) ask_ahead(values, bytes);
+        const __m512 result = score_block(table, query, values, held, held_count);
+        const __mmask16 above = _mm512_cmp_ps_mask(result, threshold, _CMP_GT_OQ);
+        if (__builtin_expect(above != 0, 0)) {
+            float scores[KN_BLOCK_ROWS];
+            _mm512_storeu_ps(scores, result);
+            threshold = _mm512_set1_ps(offer(table, list, scores, above, block * KN_BLOCK_ROWS));
+        }
+    }
+}
+
+static void top(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
+                const kn_top_list *list) {
+    const bool is_ahead = blocks * block_bytes(table) > CACHE_BYTES;
+    // Twenty groups in registers, two sums, a threshold and what a result needs: 28 of 32.
+    if (table->groups == 16 && !is_ahead) return top_blocks(table, query, first, blocks, list, 16, false);
+    if (table->groups == 16) return top_blocks(table, query, first, blocks, list, 16, true);
+    if (table->groups >= 20 && !is_ahead) return top_blocks(table, query, first, blocks, list, 20, false);
+    if (table->groups >= 20) return top_blocks(table, query, first, blocks, list, 20, true);
+    top_blocks(table, query, first, blocks, list, 0, is_ahead);
+}
+
+// What a tile of blocks and queries has given: in memory, so that nothing in the loop that makes it waits
+// for what is rarely done with it.
+typedef struct tile_results {
+    float scores[16][KN_BLOCK_ROWS];
+    uint16_t above[16];
+} tile_results;
+
+static __attribute__((noinline)) void offer_tile(const kn_packed_table *table, const kn_top_list *lists,
+                                                 const tile_results *results, float *thresholds, size_t block,
+                                                 size_t height, size_t width) {
+    for (size_t q = 0; q < width; q++)
+        for (size_t row = 0; row < height; row++) {
+            const size_t place = row * width + q;
+            if (results->above[place] == 0) continue;
+            thresholds[q] = offer(table, lists + q, results->scores[place], results->above[place],
+                                  (block + row) * KN_BLOCK_ROWS);
+        }
+}
+
+// Queries side by side: group by group, so that one line of memory serves a group of all of them.
+typedef struct query_panel {
+    int32_t fours[KN_PANEL_GROUPS_MAX][KN_QUERIES_MAX];
+    int32_t starts[KN_QUERIES_MAX];
+    float scales[KN_QUERIES_MAX];
+    float thresholds[KN_QUERIES_MAX];
+} query_panel;
+
+// `height` blocks against `width` queries, 16 sums in registers: each weight and each query value is loaded
+// once for all that it meets.
+static inline __attribute__((always_inline)) void top_tiles(const kn_packed_table *table, query_panel *panel,
+                                                            size_t first, size_t blocks, const kn_top_list *lists,
+                                                            size_t height, size_t width) {
+    const size_t groups = table->groups, bytes = block_bytes(table);
+    const uint8_t *values = block_values(table, first);
+    tile_results results;
+    for (size_t block = first; block < first + blocks; block += height, values += height * bytes) {
+        __m512i sums[16];
 #pragma clang loop unroll(full)
-            for (size_t q = 0; q < KN_QUERIES_MAX; q++) {
-                const __m512i four = query_group(queries + q, group);
-                low[q] = _mm512_dpbusd_epi32(low[q], w_low, four);
-                high[q] = _mm512_dpbusd_epi32(high[q], w_high, four);
+        for (size_t place = 0; place < height * width; place++)
+            sums[place] = _mm512_set1_epi32(panel->starts[place % width]);
+        for (size_t group = 0; group < groups; group++) {
+            __m512i w[4];
+#pragma clang loop unroll(full)
+            for (size_t row = 0; row < height; row++) {
+                w[row] = weights(values + row * bytes, group);
+                _mm_prefetch((const char *)values + (height + row) * bytes + group * KN_GROUP_BYTES, _MM_HINT_T0);
+            }
+#pragma clang loop unroll(full)
+            for (size_t q = 0; q < width; q++) {
+                const __m512i four = _mm512_set1_epi32(panel->fours[group][q]);
+#pragma clang loop unroll(full)
+                for (size_t row = 0; row < height; row++)
+                    sums[row * width + q] = _mm512_dpbusd_epi32(sums[row * width + q], w[row], four);
             }
         }
+        unsigned any = 0;
 #pragma clang loop unroll(full)
-        for (size_t q = 0; q < KN_QUERIES_MAX; q++) {
-            const size_t row = block * KN_BLOCK_ROWS;
-            uint32_t *found_rows = rows + q * stride;
-            float *found_scores = scores + q * stride;
-            const __m512 first_result = finish(table, queries + q, low[q], row);
-            found[q] += keep(first_result, thresholds[q], row, found_rows + found[q], found_scores + found[q]);
-            const __m512 second_result = finish(table, queries + q, high[q], row + KN_BLOCK_ROWS);
-            found[q] += keep(second_result, thresholds[q], row + KN_BLOCK_ROWS, found_rows + found[q],
-                             found_scores + found[q]);
+        for (size_t place = 0; place < height * width; place++) {
+            const uint8_t *row_values = values + place / width * bytes;
+            const __m512 result =
+                finish(sums[place], _mm512_loadu_ps(block_scales(table, row_values)), panel->scales[place % width],
+                       _mm512_loadu_ps(block_biases(table, row_values)));
+            const __mmask16 above =
+                _mm512_cmp_ps_mask(result, _mm512_set1_ps(panel->thresholds[place % width]), _CMP_GT_OQ);
+            _mm512_storeu_ps(results.scores[place], result);
+            results.above[place] = above;
+            any |= above;
         }
-    }
-    if (block == first + blocks) return;
-    for (size_t q = 0; q < count; q++) {
-        const size_t place = q * stride + found[q];
-        found[q] += scan(table, queries + q, block, first + blocks - block, thresholds[q], rows + place, scores + place);
+        if (any != 0) offer_tile(table, lists, &results, panel->thresholds, block, height, width);
     }
 }
 
-const kn_packed_kernels kn_packed_avx512vnni = {.score = score, .scan = scan, .scan_many = scan_many};
+// Places of the panel that no query stands in can find nothing.
+static void fill_panel(query_panel *panel, const kn_packed_query *queries, const kn_top_list *lists, size_t count,
+                       size_t width, size_t groups) {
+    for (size_t q = 0; q < width; q++) {
+        const kn_packed_query *query = queries + (q < count ? q : 0);
+        for (size_t group = 0; group < groups; group++) panel->fours[group][q] = query_four(query, group);
+        panel->starts[q] = -query->correction;
+        panel->scales[q] = query->scale;
+        panel->thresholds[q] = q < count ? list_threshold(lists + q) : __builtin_inff();
+    }
+}
+
+static void top_many(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
+                     size_t blocks, const kn_top_list *lists) {
+    size_t done = 0;
+    if (count > 1 && table->groups <= KN_PANEL_GROUPS_MAX) {
+        const bool is_few = count <= 4;
+        query_panel panel;
+        fill_panel(&panel, queries, lists, count, is_few ? 4 : 8, table->groups);
+        done = blocks / (is_few ? 4 : 2) * (is_few ? 4 : 2);
+        if (is_few)
+            top_tiles(table, &panel, first, done, lists, 4, 4);
+        else
+            top_tiles(table, &panel, first, done, lists, 2, 8);
+    }
+    if (done == blocks) return;
+    for (size_t q = 0; q < count; q++) top(table, queries + q, first + done, blocks - done, lists + q);
+}
+
+static int32_t peak(size_t rounds) {
+    enum { CHAINS = 16, PRODUCTS = 64 };
+    __m512i sums[CHAINS], one = _mm512_set1_epi8(3), other = _mm512_set1_epi8(5);
+    for (size_t chain = 0; chain < CHAINS; chain++) sums[chain] = _mm512_setzero_si512();
+    for (size_t round = 0; round < rounds * KN_PEAK_PRODUCTS / (CHAINS * PRODUCTS); round++) {
+        // What the compiler cannot see through it cannot take out of the loop.
+        __asm__ volatile("" : "+v"(one), "+v"(other));
+#pragma clang loop unroll(full)
+        for (size_t chain = 0; chain < CHAINS; chain++) sums[chain] = _mm512_dpbusd_epi32(sums[chain], one, other);
+    }
+    for (size_t chain = 1; chain < CHAINS; chain++) sums[0] = _mm512_add_epi32(sums[0], sums[chain]);
+    return _mm512_reduce_add_epi32(sums[0]);
+}
+
+const kn_packed_kernels kn_packed_avx512vnni = {.score = score, .top = top, .top_many = top_many, .peak = peak};
 #pragma clang attribute pop
 #endif

@@ -12,14 +12,11 @@ internal import CKernels
     /// One a query: what CKernels reads, `values` pointing into `memory`.
     let kernelQueries: ReservedMemory<kn_packed_query>
 
-    /// What a scan finds, [capacity x scanRows], and how much, with the threshold of each query.
-    let foundRows: ReservedMemory<UInt32>
-    let foundScores: ReservedMemory<Float>
-    let foundCounts: ReservedMemory<Int>
-    let thresholds: ReservedMemory<Float>
+    /// The list of each query while a table is scanned, [capacity x TopK.capacityMax].
+    private let listScores: ReservedMemory<Float>
+    private let listNames: ReservedMemory<UInt32>
+    private let lists: ReservedMemory<kn_top_list>
 
-    /// Rows between two looks at the thresholds, at most.
-    static let scanRows = 1024
     /// The most queries that one scan of a table answers.
     public static let scanMax = 32
     /// The most queries that a kernel holds in registers.
@@ -32,10 +29,9 @@ internal import CKernels
         width = QuantizedTable.groups(columns) * QuantizedTable.groupColumns
         memory = ReservedMemory(count: capacity * width)
         unsafe kernelQueries = ReservedMemory(count: capacity)
-        foundRows = ReservedMemory(count: capacity * Self.scanRows)
-        foundScores = ReservedMemory(count: capacity * Self.scanRows)
-        foundCounts = ReservedMemory(count: capacity)
-        thresholds = ReservedMemory(count: capacity)
+        listScores = ReservedMemory(count: capacity * TopK.capacityMax)
+        listNames = ReservedMemory(count: capacity * TopK.capacityMax)
+        unsafe lists = ReservedMemory(count: capacity)
         for slot in 0..<capacity {
             unsafe kernelQueries.start[slot] = kn_packed_query(
                 values: memory.start + slot * width, correction: 0, scale: 1)
@@ -68,18 +64,27 @@ internal import CKernels
         finish(slot, scale: table.scale(ofRow: row))
     }
 
-    /// Scans a part of a table for queries `slot..<slot + count`; what each finds is in its part of
-    /// `foundRows` and `foundScores`.
+    /// Makes `list` the list of a query, for scans.
+    func load(_ list: borrowing TopK, _ slot: Int) {
+        let place = slot * TopK.capacityMax
+        unsafe list.copy(scores: listScores.start + place, names: listNames.start + place)
+        unsafe lists.start[slot] = kn_top_list(
+            scores: listScores.start + place, names: listNames.start + place, limit: list.limit)
+    }
+
+    /// What the scans have made of a query's list.
+    func store(_ slot: Int, into list: inout TopK) {
+        let place = slot * TopK.capacityMax
+        unsafe list.take(scores: listScores.start + place, names: listNames.start + place)
+    }
+
+    /// Offers a part of a table to the lists of queries `slot..<slot + count`.
     func scan(_ table: UnsafePointer<kn_packed_table>, _ slot: Int, _ count: Int, _ first: Int, _ blocks: Int) {
-        let place = slot * Self.scanRows
+        let (queries, lists) = unsafe (kernelQueries.start + slot, lists.start + slot)
         if count == 1 {
-            unsafe foundCounts.start[slot] = kn_scan_u8i8(
-                table, kernelQueries.start + slot, first, blocks, thresholds.start[slot], foundRows.start + place,
-                foundScores.start + place)
+            unsafe kn_top_u8i8(table, queries, first, blocks, lists)
         } else {
-            unsafe kn_scan_many_u8i8(
-                table, kernelQueries.start + slot, count, first, blocks, thresholds.start + slot,
-                foundRows.start + place, foundScores.start + place, Self.scanRows, foundCounts.start + slot)
+            unsafe kn_top_many_u8i8(table, queries, count, first, blocks, lists)
         }
     }
 

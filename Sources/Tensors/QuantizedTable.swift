@@ -12,27 +12,22 @@ internal import CKernels
     /// Rows in use: one more than the highest that was ever set.
     public private(set) var count = 0
 
-    private let values: ReservedMemory<UInt8>
-    private let rowScales: ReservedMemory<Float>
-    private let biases: ReservedMemory<Float>
+    /// Blocks of 16 rows: values, then scales, then biases.
+    private let blocks: ReservedMemory<UInt8>
     /// One row, before it is packed.
     private let row: ReservedMemory<Int8>
 
     static let blockRows = Int(KN_BLOCK_ROWS)
     static let groupColumns = Int(KN_GROUP_COLUMNS)
-    /// Blocks before the first look at the threshold, which rises fastest at the start.
-    private static let firstChunkBlocks = 2
+    /// Blocks that several rounds of queries read from the second-level cache, after the first brought them there.
+    private static let sharedBlocks = 128
 
     public init(capacity: Int, columns: Int) {
         precondition(capacity > 0 && columns > 0, "a table has a row and a column")
         self.capacity = capacity
         self.columns = columns
-        let rows = (capacity + Self.blockRows - 1) / Self.blockRows * Self.blockRows
-        let width = Self.groups(columns) * Self.groupColumns
-        values = ReservedMemory(count: rows * width)
-        rowScales = ReservedMemory(count: rows)
-        biases = ReservedMemory(count: rows)
-        row = ReservedMemory(count: width)
+        blocks = ReservedMemory(count: (capacity + Self.blockRows - 1) / Self.blockRows * Self.blockBytes(columns))
+        row = ReservedMemory(count: Self.groups(columns) * Self.groupColumns)
     }
 
     static func groups(_ columns: Int) -> Int { (columns + groupColumns - 1) / groupColumns }
@@ -57,23 +52,23 @@ internal import CKernels
         unsafe kn_quantize_f32i8(start, scale, row.start, columns)
         openBlocks(through: index)
         packRow(index)
-        unsafe rowScales.start[index] = scale
-        unsafe biases.start[index] = bias
+        unsafe tail(of: index)[0] = scale
+        unsafe tail(of: index)[Self.blockRows] = bias
     }
 
     /// Takes a row out of every ranking, until it is set again.
     public mutating func removeRow(_ index: Int) {
         precondition(index >= 0 && index < count, "the row is in use")
-        unsafe biases.start[index] = -.infinity
+        unsafe tail(of: index)[Self.blockRows] = -.infinity
     }
 
     /// The values of a row, as near as int8 tells.
     public func dequantizeRow(_ index: Int, into target: inout MutableSpan<Float>) {
         precondition(index >= 0 && index < count && target.count == columns, "the row is in use")
-        let scale = unsafe rowScales.start[index]
-        let start = unsafe values.start + offset(of: index)
+        let scale = scale(ofRow: index)
+        let start = unsafe blocks.start + offset(of: index)
         for column in 0..<columns {
-            let place = column / Self.groupColumns * Self.blockBytes + column % Self.groupColumns
+            let place = column / Self.groupColumns * Self.groupBytes + column % Self.groupColumns
             target[column] = unsafe Float(Int(start[place]) - 128) * scale
         }
     }
@@ -81,7 +76,7 @@ internal import CKernels
     /// The scale of a row in use.
     public func scale(ofRow index: Int) -> Float {
         precondition(index >= 0 && index < count, "the row is in use")
-        return unsafe rowScales.start[index]
+        return unsafe tail(of: index)[0]
     }
 
     /// The scores of all rows in use.
@@ -103,16 +98,16 @@ internal import CKernels
     public func score(_ index: Int, _ queries: borrowing QuantizedQueries, _ slot: Int) -> Float {
         precondition(index >= 0 && index < count && slot >= 0 && slot < queries.capacity, "the row is in use")
         let query = unsafe queries.kernelQueries.start[slot]
-        let start = unsafe values.start + offset(of: index)
+        let start = unsafe blocks.start + offset(of: index)
         var sum: Int32 = 0
         for group in 0..<Self.groups(columns) {
             for column in 0..<Self.groupColumns {
-                unsafe sum &+= Int32(start[group * Self.blockBytes + column])
+                unsafe sum &+= Int32(start[group * Self.groupBytes + column])
                     &* Int32(query.values[group * Self.groupColumns + column])
             }
         }
-        let product = unsafe Float(sum &- query.correction) * rowScales.start[index]
-        return unsafe product * query.scale + biases.start[index]
+        let product = unsafe Float(sum &- query.correction) * tail(of: index)[0]
+        return unsafe product * query.scale + tail(of: index)[Self.blockRows]
     }
 
     /// The best rows for the first `queryCount` queries, exactly, each into its list of `lists`, up to that
@@ -124,40 +119,38 @@ internal import CKernels
             "a list for every query")
         var table = unsafe kernelTable
         let blocks = (count + Self.blockRows - 1) / Self.blockRows
-        let chunkMax = QuantizedQueries.scanRows / Self.blockRows
+        for query in 0..<queryCount { queries.load(lists[query], query) }
+        let chunkMax = queryCount > QuantizedQueries.kernelMax ? Self.sharedBlocks : blocks
         var first = 0
         while first < blocks {
-            let chunk = min(chunkMax, max(Self.firstChunkBlocks, first), blocks - first)
-            for query in 0..<queryCount { unsafe queries.thresholds.start[query] = lists[query].threshold }
-            // The first queries bring a chunk from memory into the cache, the others find it there.
-            var query = 0
-            while query < queryCount {
-                let together = min(QuantizedQueries.kernelMax, queryCount - query)
-                unsafe queries.scan(&table, query, together, first, chunk)
-                query += together
-            }
-            for query in 0..<queryCount {
-                let start = query * QuantizedQueries.scanRows
-                for place in unsafe start..<start + queries.foundCounts.start[query] {
-                    unsafe lists[query].insert(
-                        index: Int(queries.foundRows.start[place]), score: queries.foundScores.start[place])
-                }
+            let chunk = min(chunkMax, blocks - first)
+            for query in stride(from: 0, to: queryCount, by: QuantizedQueries.kernelMax) {
+                unsafe queries.scan(&table, query, min(QuantizedQueries.kernelMax, queryCount - query), first, chunk)
             }
             first += chunk
         }
+        for query in 0..<queryCount { queries.store(query, into: &lists[query]) }
     }
 
     private var kernelTable: kn_packed_table {
-        unsafe kn_packed_table(
-            values: values.start, row_scales: rowScales.start, biases: biases.start, groups: Self.groups(columns))
+        unsafe kn_packed_table(blocks: blocks.start, groups: Self.groups(columns), names: nil)
     }
 
     /// Bytes of one group of columns of a block.
-    private static var blockBytes: Int { blockRows * groupColumns }
+    private static let groupBytes = Int(KN_GROUP_BYTES)
+
+    private static func blockBytes(_ columns: Int) -> Int { groups(columns) * groupBytes + Int(KN_TAIL_BYTES) }
 
     /// Where the first value of a row stands.
     private func offset(of index: Int) -> Int {
-        index / Self.blockRows * Self.groups(columns) * Self.blockBytes + index % Self.blockRows * Self.groupColumns
+        index / Self.blockRows * Self.blockBytes(columns) + index % Self.blockRows * Self.groupColumns
+    }
+
+    /// Where the scale of a row stands; its bias is `blockRows` floats behind.
+    private func tail(of index: Int) -> UnsafeMutablePointer<Float> {
+        let block = index / Self.blockRows * Self.blockBytes(columns)
+        let start = unsafe UnsafeMutableRawPointer(blocks.start + block + Self.groups(columns) * Self.groupBytes)
+        return unsafe start.assumingMemoryBound(to: Float.self) + index % Self.blockRows
     }
 
     /// Brings the blocks up to that of `index` into use: rows nobody has set score -∞.
@@ -165,28 +158,28 @@ internal import CKernels
         let opened = (count + Self.blockRows - 1) / Self.blockRows * Self.blockRows
         let needed = (index / Self.blockRows + 1) * Self.blockRows
         if needed > opened {
-            for row in opened..<needed { unsafe biases.start[row] = -.infinity }
+            for row in opened..<needed { unsafe tail(of: row)[Self.blockRows] = -.infinity }
         }
         count = max(count, index + 1)
     }
 
     /// Moves the quantized row into its places, four values at a time; flipping the sign bit adds 128.
     private mutating func packRow(_ index: Int) {
-        let start = unsafe UnsafeMutableRawPointer(values.start + offset(of: index))
+        let start = unsafe UnsafeMutableRawPointer(blocks.start + offset(of: index))
         let source = unsafe UnsafeRawPointer(row.start)
         for group in 0..<Self.groups(columns) {
             let four = unsafe source.load(fromByteOffset: group * Self.groupColumns, as: UInt32.self)
-            unsafe start.storeBytes(of: four ^ 0x8080_8080, toByteOffset: group * Self.blockBytes, as: UInt32.self)
+            unsafe start.storeBytes(of: four ^ 0x8080_8080, toByteOffset: group * Self.groupBytes, as: UInt32.self)
         }
     }
 
     /// The signed values of a row in use, in their order, padded with zeros.
     func unpackRow(_ index: Int, into target: UnsafeMutablePointer<Int8>) {
         precondition(index >= 0 && index < count, "the row is in use")
-        let start = unsafe UnsafeRawPointer(values.start + offset(of: index))
+        let start = unsafe UnsafeRawPointer(blocks.start + offset(of: index))
         let end = UnsafeMutableRawPointer(target)
         for group in 0..<Self.groups(columns) {
-            let four = unsafe start.load(fromByteOffset: group * Self.blockBytes, as: UInt32.self)
+            let four = unsafe start.load(fromByteOffset: group * Self.groupBytes, as: UInt32.self)
             unsafe end.storeBytes(of: four ^ 0x8080_8080, toByteOffset: group * Self.groupColumns, as: UInt32.self)
         }
     }

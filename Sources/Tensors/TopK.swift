@@ -1,63 +1,76 @@
-/// The best of a stream of scored rows, at most `limit` of them: falling score, equal scores the lower
-/// row first.
+/// The best of a stream of scored rows, at most `limit` of them: falling score, equal scores in the order in
+/// which they came.
 ///
-/// Sorted insertion: once the list is full, few candidates pass the threshold, and each finds its place by
-/// halving and moves its neighbours at once.
+/// Sorted insertion: once the list is full, few candidates pass the threshold. The kernels do the same on a
+/// copy of the two arrays (see CKernels.h).
 public struct TopK: Sendable {
-    private struct Entry: BitwiseCopyable {
-        var score: Float
-        var index: UInt32
-    }
-
-    private var entries: [Entry]
+    /// Falling; -∞ where nothing stands yet. [capacity, rounded up to what a kernel moves at once]
+    private var scores: [Float]
+    private var names: [UInt32]
     public private(set) var count = 0
     public private(set) var limit: Int
 
     public let capacity: Int
 
-    /// - Parameter capacity: the largest limit.
+    /// The largest capacity.
+    public static let capacityMax = 4096
+    /// Places that a kernel moves at once.
+    private static let unit = 16
+
+    /// - Parameter capacity: the largest limit, at most ``capacityMax``.
     public init(capacity: Int) {
-        precondition(capacity > 0, "a list has a place")
+        precondition(capacity > 0 && capacity <= Self.capacityMax, "a list has a place, and a bound")
         self.capacity = capacity
         limit = capacity
-        entries = [Entry](repeating: Entry(score: -.infinity, index: 0), count: capacity)
+        let places = (capacity + Self.unit - 1) / Self.unit * Self.unit
+        scores = [Float](repeating: -.infinity, count: places)
+        names = [UInt32](repeating: 0, count: places)
     }
 
     /// What a score must exceed to be taken: -∞ until the list is full.
-    public var threshold: Float { count < limit ? -.infinity : entries[limit - 1].score }
+    public var threshold: Float { scores[limit - 1] }
 
     /// Starts a new list of at most `limit` rows.
     public mutating func removeAll(limit: Int) {
         precondition(limit > 0 && limit <= capacity, "the limit is within the capacity")
         self.limit = limit
         count = 0
+        for place in 0..<scores.count { scores[place] = -.infinity }
     }
 
-    /// Takes a row, where it is among the best so far. Rows come in rising order.
+    /// Takes a row, where it is among the best so far.
     public mutating func insert(index: Int, score: Float) {
         guard score > threshold else { return }
-        let last = min(count, limit - 1)
-        count = min(count + 1, limit)
-        unsafe entries.withUnsafeMutableBufferPointer { entries in
-            guard let start = entries.baseAddress else { return }
-            // Behind every score that is at least as high: equal scores stay in the order in which they came.
-            var (low, high) = (0, last)
-            while low < high {
-                let middle = (low + high) / 2
-                if unsafe start[middle].score >= score { low = middle + 1 } else { high = middle }
-            }
-            unsafe (start + low + 1).update(from: start + low, count: last - low)
-            unsafe start[low] = Entry(score: score, index: UInt32(truncatingIfNeeded: index))
+        var place = limit - 1
+        while place > 0 && scores[place - 1] < score {
+            (scores[place], names[place]) = (scores[place - 1], names[place - 1])
+            place -= 1
         }
+        (scores[place], names[place]) = (score, UInt32(truncatingIfNeeded: index))
+        count = min(count + 1, limit)
     }
 
     public func index(at place: Int) -> Int {
         precondition(place < count, "the place is taken")
-        return Int(entries[place].index)
+        return Int(names[place])
     }
 
     public func score(at place: Int) -> Float {
         precondition(place < count, "the place is taken")
-        return entries[place].score
+        return scores[place]
+    }
+
+    /// Copies the list to where a kernel works on it: room for the limit, rounded up to 16.
+    func copy(scores target: UnsafeMutablePointer<Float>, names targetNames: UnsafeMutablePointer<UInt32>) {
+        for place in 0..<scores.count { unsafe (target[place], targetNames[place]) = (scores[place], names[place]) }
+    }
+
+    /// Takes over what a kernel has made of the copy.
+    mutating func take(scores source: UnsafePointer<Float>, names sourceNames: UnsafePointer<UInt32>) {
+        count = 0
+        for place in 0..<limit {
+            unsafe (scores[place], names[place]) = (source[place], sourceNames[place])
+            if scores[place] > -.infinity { count += 1 }
+        }
     }
 }

@@ -4,9 +4,11 @@ import Testing
 /// The packed int8 table: every variant gives the bits of the plain one, which gives the exact integers.
 @Suite struct PackedKernelTests {
     private final class Table {
-        let values: GuardedBuffer<UInt8>
-        let scales: GuardedBuffer<Float>
-        let biases: GuardedBuffer<Float>
+        /// [blocks x groups x 64], as they stand in the blocks.
+        let weights: [UInt8]
+        let scales: [Float]
+        let biases: [Float]
+        let memory: GuardedBuffer<UInt8>
         let queries: [GuardedBuffer<Int8>]
         let blocks: Int
         let groups: Int
@@ -15,7 +17,7 @@ import Testing
             var generator = TestGenerator(state: seed)
             let rows = blocks * Int(KN_BLOCK_ROWS)
             let width = groups * Int(KN_GROUP_COLUMNS)
-            let weights = (0..<rows * width).map { _ -> UInt8 in
+            weights = (0..<rows * width).map { _ -> UInt8 in
                 let draw = generator.next()
                 return isExtreme ? (draw & 1 == 0 ? 255 : 0) : UInt8(truncatingIfNeeded: draw >> 20)
             }
@@ -25,13 +27,33 @@ import Testing
                     return isExtreme ? (draw & 1 == 0 ? 127 : -127) : Int8(clamping: Int(draw >> 20 & 255) - 127)
                 })
             }
-            values = GuardedBuffer(weights)
-            scales = GuardedBuffer(generator.floats(rows).map { abs($0) + 0.001 })
+            scales = generator.floats(rows).map { abs($0) + 0.001 }
             var offsets = generator.floats(rows)
             offsets[rows / 2] = -.infinity
-            biases = GuardedBuffer(offsets)
+            biases = offsets
+            memory = GuardedBuffer(Self.blocks(weights, scales, biases, blockBytes: groups * Int(KN_GROUP_BYTES)))
             self.blocks = blocks
             self.groups = groups
+        }
+
+        /// Blocks whose rows are all the same.
+        static func filled(with value: UInt8, blocks: Int, groups: Int) -> GuardedBuffer<UInt8> {
+            let rows = blocks * Int(KN_BLOCK_ROWS)
+            return GuardedBuffer(Self.blocks(
+                [UInt8](repeating: value, count: rows * groups * Int(KN_GROUP_COLUMNS)),
+                [Float](repeating: 0.5, count: rows), [Float](repeating: 1, count: rows),
+                blockBytes: groups * Int(KN_GROUP_BYTES)))
+        }
+
+        /// Each block's values, then its scales, then its biases.
+        private static func blocks(_ weights: [UInt8], _ scales: [Float], _ biases: [Float], blockBytes: Int) -> [UInt8] {
+            var bytes: [UInt8] = []
+            for block in 0..<weights.count / blockBytes {
+                bytes += weights[block * blockBytes..<(block + 1) * blockBytes]
+                let rows = block * Int(KN_BLOCK_ROWS)..<(block + 1) * Int(KN_BLOCK_ROWS)
+                for value in scales[rows] + biases[rows] { withUnsafeBytes(of: value) { bytes += $0 } }
+            }
+            return bytes
         }
 
         static func row(of place: Int, groups: Int) -> Int {
@@ -41,7 +63,7 @@ import Testing
         }
 
         var table: kn_packed_table {
-            kn_packed_table(values: values.start, row_scales: scales.start, biases: biases.start, groups: groups)
+            kn_packed_table(blocks: memory.start, groups: groups, names: nil)
         }
 
         func query(_ place: Int) -> kn_packed_query {
@@ -52,7 +74,7 @@ import Testing
         /// Σ q w of each row for the first query, in whole numbers.
         var exactProducts: [Int] {
             var sums = [Int](repeating: 0, count: blocks * Int(KN_BLOCK_ROWS))
-            let (weights, asked) = (values.values, queries[0].values)
+            let asked = queries[0].values
             let unit = Int(KN_BLOCK_ROWS * KN_GROUP_COLUMNS)
             for (place, weight) in weights.enumerated() {
                 let column = place % (groups * unit) / unit * Int(KN_GROUP_COLUMNS) + place % Int(KN_GROUP_COLUMNS)
@@ -69,11 +91,11 @@ import Testing
         }
     }
 
-    private static let shapes = [(1, 1), (1, 2), (2, 3), (3, 16), (5, 17), (64, 16), (7, 128)]
+    private static let shapes = [(1, 1), (1, 2), (2, 3), (3, 16), (5, 17), (64, 16), (9, 20), (6, 21), (11, 32), (7, 128), (5, 257)]
 
     @Test(arguments: shapes, [false, true]) func plainScoresAreTheExactIntegers(shape: (Int, Int), isExtreme: Bool) {
         let table = Table(blocks: shape.0, groups: shape.1, seed: 5, isExtreme: isExtreme)
-        let (scales, biases) = (table.scales.values, table.biases.values)
+        let (scales, biases) = (table.scales, table.biases)
         let exact = table.exactProducts
         for (row, score) in table.scores(kn_packed_plain).enumerated() {
             #expect(score == Float(exact[row]) * scales[row] * 0.01 + biases[row])
@@ -88,42 +110,80 @@ import Testing
         }
     }
 
-    @Test(arguments: Variant.available, shapes) func aScanIsTheScoresAboveTheThreshold(variant: Variant, shape: (Int, Int)) {
+    /// What a list must hold after rows with these scores: in falling order, equals as they came.
+    private func ranking(_ scores: [Float], limit: Int) -> [(row: Int, score: Float)] {
+        let ranked = scores.enumerated().filter { $0.element > -.infinity }
+            .sorted { $0.element != $1.element ? $0.element > $1.element : $0.offset < $1.offset }
+        return ranked.prefix(limit).map { (row: $0.offset, score: $0.element) }
+    }
+
+    /// A list behind which nobody may write.
+    private struct List {
+        let scores: GuardedBuffer<Float>
+        let names: GuardedBuffer<UInt32>
+        let limit: Int
+
+        init(limit: Int) {
+            let places = (limit + 15) / 16 * 16
+            scores = GuardedBuffer([Float](repeating: -.infinity, count: places))
+            names = GuardedBuffer([UInt32](repeating: .max, count: places))
+            self.limit = limit
+        }
+
+        var kernelList: kn_top_list { kn_top_list(scores: scores.start, names: names.start, limit: limit) }
+
+        func expect(_ expected: [(row: Int, score: Float)], _ comment: Comment) {
+            #expect(names.values.prefix(expected.count).map(Int.init) == expected.map(\.row), comment)
+            #expect(Array(scores.values.prefix(expected.count)) == expected.map(\.score), comment)
+            #expect(scores.values[expected.count..<limit].allSatisfy { $0 == -.infinity }, comment)
+        }
+    }
+
+    private static let limits = [1, 2, 15, 16, 17, 20, 33, 100]
+
+    @Test(arguments: Variant.available, shapes) func aListHoldsTheBestRows(variant: Variant, shape: (Int, Int)) {
         let table = Table(blocks: shape.0, groups: shape.1, seed: 13, isExtreme: false)
         let scores = table.scores(kn_packed_plain)
-        let finite = scores.filter(\.isFinite).sorted()
-        for threshold in [-Float.infinity, finite[finite.count / 2], finite[finite.count - 1]] {
+        for limit in Self.limits {
             var (copy, query) = (table.table, table.query(0))
-            let rows = GuardedBuffer([UInt32](repeating: .max, count: scores.count))
-            let found = GuardedBuffer([Float](repeating: .nan, count: scores.count))
-            let count = variant.packed.scan(
-                &copy, &query, 0, shape.0, threshold, rows.start, found.start)
-            let expected = scores.enumerated().filter { $0.element > threshold }
-            #expect(rows.values.prefix(count).map(Int.init) == expected.map(\.offset))
-            #expect(Array(found.values.prefix(count)) == expected.map(\.element))
+            let list = List(limit: limit)
+            var kernelList = list.kernelList
+            // In two parts: the second goes on where the first ended.
+            variant.packed.top(&copy, &query, 0, shape.0 / 2, &kernelList)
+            variant.packed.top(&copy, &query, shape.0 / 2, shape.0 - shape.0 / 2, &kernelList)
+            list.expect(ranking(scores, limit: limit), "limit \(limit)")
         }
     }
 
     @Test(arguments: Variant.available, shapes) func manyQueriesFindWhatEachFinds(variant: Variant, shape: (Int, Int)) {
         let table = Table(blocks: shape.0, groups: shape.1, seed: 17, isExtreme: false)
-        let stride = shape.0 * Int(KN_BLOCK_ROWS)
-        for count in [1, 3, 7, 8] {
+        for count in 1...Int(KN_QUERIES_MAX) {
             var copy = table.table
             let queries = (0..<count).map { table.query($0) }
-            let thresholds = (0..<count).map { Float($0) * 0.3 - 1 }
-            let rows = GuardedBuffer([UInt32](repeating: .max, count: count * stride))
-            let found = GuardedBuffer([Float](repeating: .nan, count: count * stride))
-            let counts = GuardedBuffer([Int](repeating: -1, count: count))
-            variant.packed.scan_many(
-                &copy, queries, count, 0, shape.0, thresholds, rows.start, found.start, stride, counts.start)
+            let lists = (0..<count).map { List(limit: Self.limits[$0]) }
+            variant.packed.top_many(&copy, queries, count, 0, shape.0, lists.map(\.kernelList))
             for query in 0..<count {
                 let scores = table.scores(kn_packed_plain, query: query)
-                let expected = scores.enumerated().filter { $0.element > thresholds[query] }
-                let part = query * stride..<query * stride + counts.values[query]
-                #expect(rows.values[part].map(Int.init) == expected.map(\.offset), "query \(query) of \(count)")
-                #expect(Array(found.values[part]) == expected.map(\.element))
+                lists[query].expect(ranking(scores, limit: lists[query].limit), "query \(query) of \(count)")
             }
         }
+    }
+
+    @Test(arguments: Variant.available, [5, 300]) func equalScoresStayInTheirOrderAndRowsHaveTheirNames(variant: Variant, groups: Int) {
+        let blocks = 6
+        let table = Table(blocks: blocks, groups: groups, seed: 3, isExtreme: true)
+        let rows = blocks * Int(KN_BLOCK_ROWS)
+        let equal = Table.filled(with: 7, blocks: blocks, groups: groups)
+        let names = (0..<rows).map { UInt32(10_000 - $0) }
+        var query = table.query(0)
+        let list = List(limit: 20)
+        var kernelList = list.kernelList
+        names.withUnsafeBufferPointer { names in
+            var kernelTable = kn_packed_table(blocks: equal.start, groups: groups, names: names.baseAddress)
+            variant.packed.top(&kernelTable, &query, 0, blocks, &kernelList)
+        }
+        #expect(list.names.values.prefix(20).map(Int.init) == (0..<20).map { 10_000 - $0 })
+        #expect(Set(list.scores.values.prefix(20)).count == 1)
     }
 
     @Test func theProcessorsBestVariantIsChosen() {

@@ -74,21 +74,32 @@ uint64_t kn_read_words(const uint64_t *words, size_t n);
 //
 // A packed table holds blocks of 16 rows. In a block, columns go in groups of four: 64 bytes hold the
 // four values of row 0, then of row 1, ... of row 15. One VNNI instruction thus adds four products to
-// each of 16 rows, and no sum ever crosses lanes. Columns are padded to a multiple of 4.
+// each of 16 rows, and no sum ever crosses lanes. Columns are padded to a multiple of 4. Behind its values
+// a block holds the scales of its rows and then their biases, 16 floats each: a scan reads one stream,
+// strictly in order, which is what memory is fastest at.
 //
 // Values are kept unsigned, w + 128, as VNNI wants its first factor; padding is 128, which is zero.
 // A query is signed, -127...127, zero in the padding. sum(q * w) = sum(q * u8) - 128 * sum(q): the second
-// term is one number a query (`correction`).
+// term is one number a query (`correction`), from which the sums start.
 //
 //   score[row] = (sum(q * w) * row_scale[row]) * query_scale + bias[row]
 
-enum { KN_BLOCK_ROWS = 16, KN_GROUP_COLUMNS = 4, KN_QUERIES_MAX = 8 };
+enum {
+    KN_BLOCK_ROWS = 16,
+    KN_GROUP_COLUMNS = 4,
+    KN_GROUP_BYTES = KN_BLOCK_ROWS * KN_GROUP_COLUMNS,
+    // Scales and biases of a block.
+    KN_TAIL_BYTES = 2 * KN_BLOCK_ROWS * 4,
+    KN_QUERIES_MAX = 8,
+    // Wider tables are scanned for one query at a time.
+    KN_PANEL_GROUPS_MAX = 256,
+};
 
 typedef struct kn_packed_table {
-    const uint8_t *values;
-    const float *row_scales;
-    const float *biases;
+    const uint8_t *blocks;
     size_t groups;
+    // What each row is called in a list; NULL where it is called by its number.
+    const uint32_t *names;
 } kn_packed_table;
 
 typedef struct kn_packed_query {
@@ -97,18 +108,27 @@ typedef struct kn_packed_query {
     float scale;
 } kn_packed_query;
 
+// The best rows of a query so far: falling score, equal scores in the order in which they came. Places that
+// nothing stands in yet score -infinity. Both arrays have room for `limit` rounded up to 16.
+typedef struct kn_top_list {
+    float *scores;
+    uint32_t *names;
+    size_t limit; // at least 1
+} kn_top_list;
+
 // Scores of the rows of `blocks` blocks from block `first`, 16 a block.
 void kn_score_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
                    float *scores);
-// The rows of those blocks whose score is above `threshold`, in order of the row; returns how many.
-// `rows` and `scores` have room for 16 a block.
-size_t kn_scan_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
-                    float threshold, uint32_t *rows, float *scores);
-// The same for up to KN_QUERIES_MAX queries, each with its threshold: the table is read once for all.
-// What query q finds begins at rows[q * stride] and scores[q * stride]; found[q] tells how much.
-void kn_scan_many_u8i8(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
-                       size_t blocks, const float *thresholds, uint32_t *rows, float *scores, size_t stride,
-                       size_t *found);
+// Offers those rows, in order, to the list: it takes each whose score is above that of its last place.
+void kn_top_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
+                 const kn_top_list *list);
+// The same for up to KN_QUERIES_MAX queries, each with its list: the table is read once for all.
+void kn_top_many_u8i8(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
+                      size_t blocks, const kn_top_list *lists);
+// Runs `rounds` times KN_PEAK_PRODUCTS products of bytes that stand in registers, and adds them up: the most
+// that the processor can do, which benchmarks measure the scans against.
+enum { KN_PEAK_PRODUCTS = 1024 };
+int32_t kn_peak_u8i8(size_t rounds);
 // Largest magnitude; +infinity where a value is not finite.
 float kn_magnitude_f32(const float *x, size_t n);
 // q = round(x / scale), halves away from zero; scale > 0 and no magnitude above 127 * scale.

@@ -26,9 +26,9 @@ typedef struct kn_float_kernels {
 
 typedef struct kn_packed_kernels {
     void (*score)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, float *);
-    size_t (*scan)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, float, uint32_t *, float *);
-    void (*scan_many)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, size_t, const float *,
-                      uint32_t *, float *, size_t, size_t *);
+    void (*top)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, const kn_top_list *);
+    void (*top_many)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, size_t, const kn_top_list *);
+    int32_t (*peak)(size_t);
 } kn_packed_kernels;
 
 // NULL where the processor cannot run it.

@@ -32,6 +32,17 @@ public struct ByteReader: Sendable {
         place += size
     }
 
+    /// What `ByteWriter.write(_: String)` wrote.
+    public mutating func readText() throws(PayloadError) -> String {
+        let count = Int(try read(UInt32.self))
+        guard count <= remaining else { throw .truncated }
+        guard let text = String(validating: bytes[place..<place + count], as: UTF8.self) else {
+            throw .inconsistent("a text is not UTF-8")
+        }
+        place += count
+        return text
+    }
+
     public mutating func readFloat() throws(PayloadError) -> Float {
         Float(bitPattern: try read(UInt32.self))
     }

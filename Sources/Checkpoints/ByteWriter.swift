@@ -18,6 +18,12 @@ public struct ByteWriter: Sendable {
         write(value.bitPattern)
     }
 
+    /// A text: its length in bytes, then its UTF-8.
+    public mutating func write(_ text: String) {
+        write(UInt32(text.utf8.count))
+        bytes.append(contentsOf: text.utf8)
+    }
+
     /// Many floats, one after another.
     public mutating func write(_ values: Span<Float>) {
         // Memory is the format where the machine is little-endian, as every one is that this runs on.

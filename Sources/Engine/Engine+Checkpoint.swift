@@ -6,25 +6,25 @@ internal import Tensors
 
 // D = hidden width
 
-/// The engine's layout of a checkpoint. Item payload: vector [D], bias, two accumulators, arrival,
-/// last activity, occurrences, halvings seen. User payload: row, entries, then purchases, each item and
-/// sequence.
+/// The engine's layout of a checkpoint. Item payload: for each neural model vector [D], bias and two
+/// accumulators; then arrival, last activity, occurrences, halvings seen. User payload: row, time of the newest
+/// event, entries, then purchases, each item, sequence, type and gap. Dense tensors go by their names.
 extension Engine {
     enum BlobName {
-        static let learner = "learner"
-        static let recent = "learner.recent"
+        static let engine = "engine"
+        static let types = "types"
+        static let recent = "recent"
+        static func learner(_ kind: EncoderKind) -> String { "learner." + kind.rawValue }
+        static func tensor(_ name: String, _ part: TensorPart) -> String { part.rawValue + name }
         static let popularity = "popularity"
         static let blend = "blend"
         static let sessions = "sessions"
-        static func tensor(_ name: GRUParameters.Name) -> String { name.rawValue }
-        static func firstMoment(_ name: GRUParameters.Name) -> String { "adam.first." + name.rawValue }
-        static func secondMoment(_ name: GRUParameters.Name) -> String { "adam.second." + name.rawValue }
     }
 
     public var modelDescription: ModelDescription {
         ModelDescription(
-            encoder: configuration.encoder.rawValue, dimensions: configuration.learner.dimensions,
-            modelVersion: learner.version)
+            encoder: configuration.modelName, dimensions: configuration.learner.dimensions,
+            modelVersion: modelVersion)
     }
 
     /// Takes what changed since the last call, with the offsets it stands for. Nothing may be staged:
@@ -54,11 +54,13 @@ extension Engine {
 
     private func row(ofItem item: ItemIndex) -> ItemRow {
         let index = Int(item)
-        var writer = ByteWriter(reserving: 4 * (configuration.learner.dimensions + 8))
-        learner.table.vectors.withRow(index) { writer.write($0) }
-        writer.write(learner.table.biases[0, index])
-        writer.write(learner.table.vectorAccumulators[0, index])
-        writer.write(learner.table.biasAccumulators[0, index])
+        var writer = ByteWriter(reserving: 4 * members.count * (configuration.learner.dimensions + 3) + 20)
+        for member in members {
+            member.learner.table.vectors.withRow(index) { writer.write($0) }
+            writer.write(member.learner.table.biases[0, index])
+            writer.write(member.learner.table.vectorAccumulators[0, index])
+            writer.write(member.learner.table.biasAccumulators[0, index])
+        }
         writer.write(catalog.arrival(of: item))
         writer.write(catalog.lastActive(of: item))
         writer.write(yardsticks.popularity.count(of: item))
@@ -68,13 +70,16 @@ extension Engine {
 
     private func row(ofUser row: Int) -> UserRow {
         let session = sessions[row]
-        var writer = ByteWriter(reserving: 8 * (session.entries.count + session.purchased.count) + 12)
+        var writer = ByteWriter(reserving: 10 * (session.entries.count + session.purchased.count) + 20)
         writer.write(UInt32(row))
+        writer.write(UInt64(bitPattern: session.lastTimestamp?.milliseconds ?? 0))
         for entries in [session.entries, session.purchased] {
             writer.write(UInt32(entries.count))
             for entry in entries {
                 writer.write(entry.item)
                 writer.write(entry.sequence)
+                writer.write(entry.type)
+                writer.write(entry.gap)
             }
         }
         return UserRow(id: session.user, lastActive: session.lastActive, payload: writer.bytes)
@@ -82,23 +87,20 @@ extension Engine {
 
     private func blobs() -> [String: [UInt8]] {
         var blobs: [String: [UInt8]] = [:]
-        for name in GRUParameters.Name.allCases {
-            blobs[BlobName.tensor(name)] = learner.parameters.withTensor(name) { Self.bytes(of: $0) }
-            blobs[BlobName.firstMoment(name)] = learner.optimizer.firstMoment.withTensor(name) { Self.bytes(of: $0) }
-            blobs[BlobName.secondMoment(name)] = learner.optimizer.secondMoment.withTensor(name) { Self.bytes(of: $0) }
-        }
+        for member in members { blobs.merge(self.blobs(of: member)) { _, new in new } }
         var scalars = ByteWriter()
         scalars.write(sequence)
-        scalars.write(learner.version)
-        scalars.write(learner.generator.state)
-        scalars.write(UInt64(learner.optimizer.step))
-        scalars.write(replayedWindows)
-        blobs[BlobName.learner] = scalars.bytes
-
-        var recent = ByteWriter(reserving: 4 * learner.sampler.recent.count + 8)
-        recent.write(UInt32(learner.sampler.nextSlot))
-        for item in learner.sampler.recent { recent.write(item) }
-        blobs[BlobName.recent] = recent.bytes
+        blobs[BlobName.engine] = scalars.bytes
+        var words = ByteWriter()
+        for word in types.words { words.write(word) }
+        blobs[BlobName.types] = words.bytes
+        if let sampler = members.first?.learner.sampler {
+            // All draw from the same recent events.
+            var recent = ByteWriter(reserving: 4 * sampler.recent.count + 4)
+            recent.write(UInt32(sampler.nextSlot))
+            for item in sampler.recent { recent.write(item) }
+            blobs[BlobName.recent] = recent.bytes
+        }
 
         var popularity = ByteWriter()
         popularity.write(UInt64(yardsticks.popularity.eventsUntilHalving))
@@ -112,6 +114,24 @@ extension Engine {
         var blended = ByteWriter()
         blended.write(blend.values.span)
         blobs[BlobName.blend] = blended.bytes
+        return blobs
+    }
+
+    /// Dense tensors with what the optimizer remembers of them, and the learner's counts and chance.
+    private func blobs(of member: NeuralMember) -> [String: [UInt8]] {
+        var blobs: [String: [UInt8]] = [:]
+        member.learner.encoder.forEachParameter { parameter in
+            blobs[BlobName.tensor(parameter.name, .value)] = Self.bytes(of: parameter.value)
+            blobs[BlobName.tensor(parameter.name, .firstMoment)] = Self.bytes(of: parameter.firstMoment)
+            blobs[BlobName.tensor(parameter.name, .secondMoment)] = Self.bytes(of: parameter.secondMoment)
+        }
+        var scalars = ByteWriter()
+        scalars.write(member.learner.version)
+        scalars.write(member.learner.generator.state)
+        scalars.write(member.learner.dropoutState)
+        scalars.write(UInt64(member.learner.optimizer.step))
+        scalars.write(member.replayedWindows)
+        blobs[BlobName.learner(member.kind)] = scalars.bytes
         return blobs
     }
 

@@ -23,17 +23,22 @@ extension Engine {
         _ pool: CandidatePool, slot: Int, window: [ItemIndex], later: ArraySlice<ItemIndex>
     ) -> CandidatePool {
         var pool = pool
-        let candidates = recommender.candidates[slot]
-        guard candidates.count > 0 else { return pool }
-        let best = candidates.score(at: 0)
-        for place in 0..<candidates.count {
-            pool.set(Blend.Feature.neural, of: ItemIndex(candidates.index(at: place)), to: candidates.score(at: place) - best)
+        var best: [Float] = []
+        for (place, member) in members.enumerated() {
+            let candidates = member.candidates(ofSlot: slot)
+            guard candidates.count > 0 else { return pool }
+            best.append(candidates.score(at: 0))
+            for candidate in 0..<candidates.count {
+                pool.set(
+                    Blend.Feature.neural(place), of: ItemIndex(candidates.index(at: candidate)),
+                    to: candidates.score(at: candidate) - best[place])
+            }
         }
         let (last, sequence) = (window.last, pool.sequence)
         pool.update { item, features in
             // The others' candidates have a neural score too, further down.
-            if features[Blend.Feature.neural] == 0 {
-                features[Blend.Feature.neural] = min(0, recommender.score(item, slot, in: snapshot) - best)
+            for (place, member) in members.enumerated() where features[Blend.Feature.neural(place)] == 0 {
+                features[Blend.Feature.neural(place)] = min(0, member.score(item, slot: slot) - best[place])
             }
             features[Blend.Feature.popularity] = Blend.logFrequency(
                 yardsticks.occurrences(of: item, before: later), of: sequence)

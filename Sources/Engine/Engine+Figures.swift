@@ -9,10 +9,10 @@ extension Engine {
     public var userCount: Int { sessions.count }
 
     /// Training steps taken: the version of the model.
-    public var modelVersion: UInt64 { learner.version }
+    public var modelVersion: UInt64 { members.first?.learner.version ?? 0 }
 
     /// Windows that were learned again.
-    public var replayCount: UInt64 { replayedWindows }
+    public var replayCount: UInt64 { members.reduce(0) { $0 + $1.replayedWindows } }
 
     /// Events learned from so far.
     public var eventCount: UInt64 { sequence }

@@ -27,56 +27,32 @@ extension Engine {
         var first = 0
         while first < staged.windows.count {
             let end = min(first + batch, staged.windows.count)
-            for place in first..<end {
-                let window = staged.windows[place]
-                learner.stage(window.items.span, weight: window.weight)
+            for member in members {
+                for place in first..<end {
+                    let window = staged.windows[place]
+                    member.stage(window.events.span, weight: window.weight)
+                }
+                if replay == .configured {
+                    stageReplay(member, count: configuration.learner.replayRatio * (end - first))
+                }
+                try member.step { changes.touchItem($0) }
             }
-            if replay == .configured { stageReplay(count: configuration.learner.replayRatio * (end - first)) }
-            learner.step()
-            try serveWhatChanged()
             first = end
         }
         staged.removeAll()
     }
 
     /// Draws sessions at random, and from each a window that ends at random.
-    private mutating func stageReplay(count: Int) {
+    private func stageReplay(_ member: NeuralMember, count: Int) {
         guard sessions.rowCount > 0 else { return }
         for _ in 0..<count {
-            let row = learner.random(below: sessions.rowCount)
+            let row = member.learner.random(below: sessions.rowCount)
             let entries = sessions[row].entries
             guard entries.count >= 2 else { continue }
-            let end = 2 + learner.random(below: entries.count - 1)
-            let start = max(0, end - configuration.learner.window - 1)
-            let items = entries[start..<end].compactMap { entry in
-                catalog.holds(entry.item, since: entry.sequence) ? entry.item : nil
-            }
-            if learner.stage(items.span, weight: 1) { replayedWindows += 1 }
-        }
-    }
-
-    private mutating func serveWhatChanged() throws(EngineError) {
-        for place in 0..<learner.touchedCount {
-            let item = learner.touchedItem(at: place)
-            changes.touchItem(item)
-            try refreshItem(item)
-        }
-        try refreshEncoder()
-    }
-
-    mutating func refreshItem(_ item: ItemIndex) throws(EngineError) {
-        do {
-            try snapshot.refreshItem(item, from: learner.table)
-        } catch {
-            throw .diverged("item \(catalog.id(of: item)): \(error)")
-        }
-    }
-
-    mutating func refreshEncoder() throws(EngineError) {
-        do {
-            try snapshot.refreshEncoder(from: learner.parameters)
-        } catch {
-            throw .diverged("encoder: \(error)")
+            let end = 2 + member.learner.random(below: entries.count - 1)
+            let start = max(0, end - member.window - 1)
+            let window = window(of: entries[start..<end])
+            if member.stage(window.span, weight: 1) { member.replayedWindows += 1 }
         }
     }
 }

@@ -32,14 +32,15 @@ extension Engine {
         guard !window.isEmpty else { return nil }
         let excluded = excludedItems(row: row, exclusions)
         try rank(window, limit: limit(ListRules(count: count, exclusions: exclusions), excluded))
+        let items = window.map(\.item)
         func kept(_ order: [(item: ItemIndex, score: Float)]) -> [ItemIndex] {
             order.lazy.map(\.item).filter { !excluded.contains($0) }.prefix(count).map { $0 }
         }
         var lists = yardsticks.lists(
-            count: count, after: window, session: row, excluding: excluded, withNeighbors: true)
-        lists[EngineConfiguration.Encoder.gru.rawValue] = kept(order(ofSlot: 0, pool: nil, weights: weights(row: row)))
-        if let pool = pool(row: row, slot: 0, window: window) {
-            lists[servedModel] = kept(order(ofSlot: 0, pool: pool, weights: weights(row: row)))
+            count: count, after: items, session: row, excluding: excluded, withNeighbors: true)
+        for member in members { lists[member.name] = kept(member.order(ofSlot: 0)) }
+        if let pool = pool(row: row, slot: 0, window: items) {
+            lists[servedModel] = kept(pool.ranked(weights(row: row)))
             pools.keep(pool, row: row)
         }
         return CandidateLists(byModel: lists)
@@ -50,14 +51,16 @@ extension Engine {
 
     /// Scores the list that a user's event before left behind, and what the other models would have
     /// listed beside it, by the event that has come now.
-    mutating func scoreEarlierList(row: Int, window: [ItemIndex], pool: CandidatePool?, target: ItemIndex?) {
+    mutating func scoreEarlierList(row: Int, window: [SessionEvent], pool: CandidatePool?, target: ItemIndex?) {
         guard !window.isEmpty, !sessions[row].ranking.isEmpty else { return }
         var lists = yardsticks.lists(
-            count: Self.rankingMax, after: window, session: row, excluding: [],
+            count: Self.rankingMax, after: window.map(\.item), session: row, excluding: [],
             withNeighbors: configuration.measuresNeighbors)
         lists[servedModel] = sessions[row].ranking
         if let pool {
-            lists[EngineConfiguration.Encoder.gru.rawValue] = pool.top(Self.rankingMax, by: Blend.Feature.neural)
+            for (place, member) in members.enumerated() {
+                lists[member.name] = pool.top(Self.rankingMax, by: Blend.Feature.neural(place))
+            }
             lists[YardstickName.neighbors] = pool.top(Self.rankingMax, by: Blend.Feature.neighbors)
         }
         for (model, rank) in CandidateLists(byModel: lists).ranks(of: target) {

@@ -18,7 +18,8 @@ extension Engine {
             let excluded = excludedItems(row: row, rules.exclusions)
             let window = window(ofRow: row)
             try rank(window, limit: limit(rules, excluded))
-            let order = order(ofSlot: 0, pool: pool(row: row, slot: 0, window: window), weights: weights(row: row))
+            let pool = pool(row: row, slot: 0, window: window.map(\.item))
+            let order = order(ofSlot: 0, pool: pool, weights: weights(row: row))
             let items = items(order, row: row, excluded: excluded, count: rules.count)
             return (recommendation(user, items, asOf: now, now: now, source: nil), false)
         }
@@ -46,7 +47,7 @@ extension Engine {
         let excluded = excludedItems(row: row, configuration.rules.exclusions)
         let window = window(ofRow: row)
         try encode(window, limit: limit(configuration.rules, excluded), into: group.members.count)
-        let pool = configuration.encoder == .ensemble ? countingPool(row: row, window: window) : nil
+        let pool = configuration.encoder == .ensemble ? countingPool(row: row, window: window.map(\.item)) : nil
         group.members.append(
             .init(
                 row: row, asOf: asOf, source: source, stagedBefore: group.staged.count, place: place,
@@ -56,12 +57,12 @@ extension Engine {
     /// Makes the lists of a group. Each ranking is kept to be scored by the user's next event.
     mutating func rank(_ group: inout ListGroup, into answers: inout [EngineAnswer], now: Timestamp) {
         guard !group.members.isEmpty else { return }
-        recommender.rank(group.members.count, in: snapshot)
+        for member in members { member.rank(group.members.count) }
         for (slot, member) in group.members.enumerated() {
             var pool: CandidatePool?
             if let counted = member.pool {
                 let later = group.staged[member.stagedBefore...]
-                pool = completed(counted, slot: slot, window: window(ofRow: member.row), later: later)
+                pool = completed(counted, slot: slot, window: window(ofRow: member.row).map(\.item), later: later)
             }
             let order = order(ofSlot: slot, pool: pool, weights: member.weights)
             let items = items(order, row: member.row, excluded: member.excluded, count: configuration.rules.count)
@@ -92,38 +93,35 @@ extension Engine {
     /// The candidates of a slot, best first.
     func order(ofSlot slot: Int, pool: CandidatePool?, weights: Blend.Features) -> [(item: ItemIndex, score: Float)] {
         if let pool { return pool.ranked(weights) }
-        let candidates = recommender.candidates[slot]
-        return (0..<candidates.count).map { (ItemIndex(candidates.index(at: $0)), candidates.score(at: $0)) }
+        return members.first?.order(ofSlot: slot) ?? []
     }
 
     /// The best candidates that the rules leave, with their reasons.
     private mutating func items(
         _ order: [(item: ItemIndex, score: Float)], row: Int, excluded: [ItemIndex], count: Int
     ) -> [ScoredItem] {
-        explanation.begin(session: window(ofRow: row).span, in: snapshot)
+        guard let member = members.first else { return [] }
+        let window = window(ofRow: row).map(\.item)
+        explanation.begin(session: window.span, in: member.snapshot)
         var items: [ScoredItem] = []
         items.reserveCapacity(count)
         for (item, score) in order where items.count < count {
             if excluded.contains(item) { continue }
-            let reason = explanation.reason(for: item, in: snapshot).map { [catalog.id(of: $0)] } ?? []
-            items.append(ScoredItem(item: catalog.id(of: item), score: score, because: reason))
+            var because: [ItemID] = []
+            if let reason = explanation.reason(for: item, in: member.snapshot) { because = [catalog.id(of: reason)] }
+            items.append(ScoredItem(item: catalog.id(of: item), score: score, because: because))
         }
         return items
     }
 
-    /// Ranks every item after the newest items of a session, into the recommender's first candidates.
-    mutating func rank(_ window: [ItemIndex], limit: Int) throws(EngineError) {
+    /// Ranks every item after the newest events of a session, into every member's first slot.
+    func rank(_ window: [SessionEvent], limit: Int) throws(EngineError) {
         try encode(window, limit: limit, into: 0)
-        recommender.rank(1, in: snapshot)
+        for member in members { member.rank(1) }
     }
 
-    private mutating func encode(_ window: [ItemIndex], limit: Int, into slot: Int) throws(EngineError) {
-        let newest = window.span.extracting(last: configuration.learner.window)
-        do {
-            try recommender.encode(newest, in: snapshot, limit: limit, into: slot)
-        } catch {
-            throw .diverged("encoding a session: \(error)")
-        }
+    private func encode(_ window: [SessionEvent], limit: Int, into slot: Int) throws(EngineError) {
+        for member in members { try member.encode(window, limit: limit, into: slot) }
     }
 
     /// Rows that the rules take out of a list; at most twice the session's length.
@@ -141,6 +139,6 @@ extension Engine {
     ) -> Recommendation {
         Recommendation(
             user: user, items: items, asOf: asOf, generatedAt: now,
-            model: ModelVersion(encoder: configuration.encoder.rawValue, version: learner.version), source: source)
+            model: ModelVersion(encoder: configuration.encoder.rawValue, version: modelVersion), source: source)
     }
 }

@@ -18,9 +18,9 @@ public struct EngineRestorer: ~Copyable {
 
     /// - Throws: `EngineError.stateMismatch` where the stored model is of another kind or width.
     public init(_ configuration: EngineConfiguration, stored: ModelDescription) throws(EngineError) {
-        guard stored.encoder == configuration.encoder.rawValue else {
+        guard stored.encoder == configuration.modelName else {
             throw .stateMismatch(
-                "it holds a model of encoder \(stored.encoder), the configuration asks for \(configuration.encoder.rawValue); set model.encoder to \(stored.encoder), or name another state.directory"
+                "it holds a model of encoder \(stored.encoder), the configuration asks for \(configuration.modelName); set model.encoder and model.members to what it holds, or name another state.directory"
             )
         }
         guard stored.dimensions == configuration.learner.dimensions else {
@@ -38,7 +38,9 @@ public struct EngineRestorer: ~Copyable {
         }
         do throws(PayloadError) {
             var reader = ByteReader(item.payload)
-            try engine.learner.restoreItem(ItemIndex(item.index), from: &reader)
+            for member in engine.members {
+                try member.learner.restoreItem(ItemIndex(item.index), from: &reader)
+            }
             let arrival = try reader.read(UInt32.self)
             activity.append(try reader.read(UInt64.self))
             occurrences.append((try reader.read(UInt32.self), try reader.read(UInt32.self)))
@@ -46,7 +48,7 @@ public struct EngineRestorer: ~Copyable {
         } catch {
             throw .stateMismatch("item \(item.id): \(error)")
         }
-        try engine.refreshItem(ItemIndex(item.index))
+        for member in engine.members { try member.refreshItem(ItemIndex(item.index)) }
     }
 
     public mutating func add(_ user: UserRow) throws(EngineError) {
@@ -56,6 +58,7 @@ public struct EngineRestorer: ~Copyable {
             guard row < engine.sessions.capacity else {
                 throw .inconsistent("row \(row) is beyond sessions.max_users (\(engine.sessions.capacity))")
             }
+            let last = Int64(bitPattern: try reader.read(UInt64.self))
             let entries = try readEntries(&reader)
             let purchased = try readEntries(&reader)
             guard engine.sessions.restore(user.id, row: row, placeholder: user.id) else {
@@ -65,6 +68,7 @@ public struct EngineRestorer: ~Copyable {
             engine.sessions[row].entries = entries.suffix(engine.sessions.lengthMax)
             engine.sessions[row].purchased = purchased.suffix(engine.sessions.lengthMax)
             engine.sessions[row].lastActive = user.lastActive
+            engine.sessions[row].lastTimestamp = entries.isEmpty ? nil : Timestamp(milliseconds: last)
         } catch {
             throw .stateMismatch("user \(user.id): \(error)")
         }
@@ -85,14 +89,14 @@ public struct EngineRestorer: ~Copyable {
         }
         engine.watermarks = offsets
         engine.recountOrder()
-        try engine.refreshEncoder()
+        for member in engine.members { try member.refreshEncoder() }
         engine.changes.removeAll()
         return engine
     }
 
     private func readEntries(_ reader: inout ByteReader) throws(PayloadError) -> [Session.Entry] {
         let count = Int(try reader.read(UInt32.self))
-        guard count * 8 <= reader.remaining else { throw .truncated }
+        guard count * 10 <= reader.remaining else { throw .truncated }
         var entries: [Session.Entry] = []
         entries.reserveCapacity(count)
         for _ in 0..<count {
@@ -101,7 +105,12 @@ public struct EngineRestorer: ~Copyable {
             guard (0..<engine.catalog.count).contains(Int(item)) else {
                 throw .inconsistent("a session names item row \(item), which does not exist")
             }
-            entries.append(Session.Entry(item: item, sequence: sequence))
+            let type = try reader.read(UInt8.self)
+            let gap = try reader.read(UInt8.self)
+            guard Int(type) < SessionEvent.typesMax, Int(gap) < SessionEvent.gapsMax else {
+                throw .inconsistent("a session has an event of type \(type) and gap \(gap)")
+            }
+            entries.append(Session.Entry(item: item, sequence: sequence, type: type, gap: gap))
         }
         return entries
     }
@@ -111,18 +120,16 @@ extension Engine {
     fileprivate mutating func restore(
         blobs: [String: [UInt8]], occurrences: [(count: UInt32, halvings: UInt32)]
     ) throws(PayloadError) {
-        for name in GRUParameters.Name.allCases {
-            try learner.restoreTensor(
-                name, values: try Self.blob(BlobName.tensor(name), in: blobs),
-                firstMoment: try Self.blob(BlobName.firstMoment(name), in: blobs),
-                secondMoment: try Self.blob(BlobName.secondMoment(name), in: blobs))
-        }
-        var scalars = ByteReader(try Self.blob(BlobName.learner, in: blobs))
+        for member in members { try member.restore(blobs) }
+        var scalars = ByteReader(try Self.blob(BlobName.engine, in: blobs))
         sequence = try scalars.read(UInt64.self)
-        learner.restore(
-            version: try scalars.read(UInt64.self), generatorState: try scalars.read(UInt64.self),
-            optimizerStep: Int(clamping: try scalars.read(UInt64.self)))
-        replayedWindows = try scalars.read(UInt64.self)
+        var written = ByteReader(try Self.blob(BlobName.types, in: blobs))
+        var words: [String] = []
+        while !written.isAtEnd { words.append(try written.readText()) }
+        guard let known = EventTypes(words: words) else {
+            throw .inconsistent("the event types")
+        }
+        types = known
 
         var recent = ByteReader(try Self.blob(BlobName.recent, in: blobs))
         let nextSlot = Int(try recent.read(UInt32.self))
@@ -134,7 +141,7 @@ extension Engine {
             }
             items.append(item)
         }
-        learner.restoreRecent(items, nextSlot: nextSlot)
+        for member in members { member.learner.restoreRecent(items, nextSlot: nextSlot) }
 
         var popularity = ByteReader(try Self.blob(BlobName.popularity, in: blobs))
         let untilHalving = Int(clamping: try popularity.read(UInt64.self))
@@ -178,7 +185,7 @@ extension Engine {
             }
         }
         events.sort { $0.sequence < $1.sequence }
-        let windowMax = configuration.learner.window + 1
+        let windowMax = windowMax
         for event in events {
             let entries = sessions[event.row].entries
             let known = entries[...event.place].suffix(windowMax + 1).filter { catalog.holds($0.item, since: $0.sequence) }
@@ -188,8 +195,22 @@ extension Engine {
         }
     }
 
-    private static func blob(_ name: String, in blobs: [String: [UInt8]]) throws(PayloadError) -> [UInt8] {
+    static func blob(_ name: String, in blobs: [String: [UInt8]]) throws(PayloadError) -> [UInt8] {
         guard let blob = blobs[name] else { throw .missing(blob: name) }
         return blob
+    }
+}
+
+extension NeuralMember {
+    /// Takes over the dense tensors and the learner's counts and chance.
+    fileprivate func restore(_ blobs: [String: [UInt8]]) throws(PayloadError) {
+        try learner.restoreTensors { name, part throws(PayloadError) in
+            try Engine.blob(Engine.BlobName.tensor(name, part), in: blobs)
+        }
+        var scalars = ByteReader(try Engine.blob(Engine.BlobName.learner(kind), in: blobs))
+        learner.restore(
+            version: try scalars.read(UInt64.self), generatorState: try scalars.read(UInt64.self),
+            dropoutState: try scalars.read(UInt64.self), optimizerStep: Int(clamping: try scalars.read(UInt64.self)))
+        replayedWindows = try scalars.read(UInt64.self)
     }
 }

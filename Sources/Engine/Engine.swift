@@ -16,9 +16,9 @@ public struct Engine: ~Copyable {
     var configuration: EngineConfiguration
     var sessions: SessionTable
     var catalog: ItemCatalog
-    var learner: Learner
-    var snapshot: Snapshot
-    var recommender: Recommender
+    /// The neural models, in the order of the configuration.
+    let members: [NeuralMember]
+    var types = EventTypes(default: Event.defaultType)
     var explanation: Explanation
     var yardsticks: Yardsticks
     var blend = Blend()
@@ -34,8 +34,6 @@ public struct Engine: ~Copyable {
     var sequence: UInt64 = 0
     /// For each partition, the next offset to learn from.
     var watermarks: [TopicPartition: Int64] = [:]
-    /// Windows that were learned again.
-    var replayedWindows: UInt64 = 0
 
     /// Items that are scored in live quality, and kept a user for it.
     static let rankingMax = PrequentialQuality.rankMax
@@ -46,9 +44,12 @@ public struct Engine: ~Copyable {
         let excludedMax = 2 * configuration.sessionLengthMax
         sessions = SessionTable(capacity: configuration.usersMax, lengthMax: configuration.sessionLengthMax)
         catalog = ItemCatalog(capacity: configuration.learner.itemsMax)
-        learner = Learner(configuration.learner)
-        snapshot = Snapshot(capacity: configuration.learner.itemsMax, dimensions: dimensions)
-        recommender = Recommender(dimensions: dimensions, candidatesMax: ListRules.countMax + excludedMax)
+        var members: [NeuralMember] = []
+        for kind in configuration.neuralMembers {
+            members.append(
+                try NeuralMember(configuration.learner(of: kind), candidatesMax: ListRules.countMax + excludedMax))
+        }
+        self.members = members
         explanation = Explanation(sessionItemsMax: Self.explainingItemsMax, dimensions: dimensions)
         yardsticks = Yardsticks(
             withNeighbors: configuration.measuresNeighbors || configuration.encoder == .ensemble
@@ -57,7 +58,6 @@ public struct Engine: ~Copyable {
             quality[model] = PrequentialQuality(window: configuration.qualityWindow)
             wholeQuality[model] = PrequentialQuality(window: nil)
         }
-        try refreshEncoder()
     }
 
     /// Stages a batch and makes its lists, one answer an input, in order.
@@ -113,8 +113,10 @@ public struct Engine: ~Copyable {
     public mutating func update(rules: ListRules, rate: Float, denseRate: Float, replayRatio: Int) {
         configuration.rules = rules
         configuration.learner.replayRatio = replayRatio
-        learner.configuration.rate = rate
-        learner.configuration.denseRate = denseRate
+        for member in members {
+            member.learner.configuration.rate = rate
+            member.learner.configuration.denseRate = denseRate
+        }
     }
 
     /// The configuration as it is now.
@@ -142,10 +144,13 @@ extension Engine {
 
         let item = try admit(event.item)
         sequence += 1
-        yardsticks.observe(item, after: before, session: row, at: sequence)
-        learner.observe(item)
+        yardsticks.observe(item, after: before.map(\.item), session: row, at: sequence)
+        for member in members { member.learner.observe(item) }
 
-        let entry = Session.Entry(item: item, sequence: UInt32(truncatingIfNeeded: sequence))
+        let entry = Session.Entry(
+            item: item, sequence: UInt32(truncatingIfNeeded: sequence), type: types.admit(event.type),
+            gap: sessions[row].gap(to: event.timestamp))
+        sessions[row].lastTimestamp = event.timestamp
         sessions[row].append(entry, lengthMax: sessions.lengthMax)
         if configuration.purchaseTypes.contains(event.type) {
             sessions[row].appendPurchase(entry, lengthMax: sessions.lengthMax)
@@ -164,22 +169,27 @@ extension Engine {
         case .known(let item):
             return item
         case .added(let item):
-            learner.addItem(item)
-            try refreshItem(item)
+            for member in members { try member.addItem(item) }
             return item
         case .replaced(let item):
             yardsticks.remove(item)
-            learner.addItem(item)
-            try refreshItem(item)
+            for member in members { try member.addItem(item) }
             return item
         }
     }
 
-    /// The newest items of a session that still stand for what they were, oldest first.
-    func window(ofRow row: Int) -> [ItemIndex] {
-        let limit = configuration.learner.window + 1
-        return sessions[row].entries.suffix(limit).compactMap { entry in
-            catalog.holds(entry.item, since: entry.sequence) ? entry.item : nil
+    /// The newest events of a session whose items still stand for what they were, oldest first.
+    func window(ofRow row: Int) -> [SessionEvent] {
+        window(of: sessions[row].entries.suffix(windowMax))
+    }
+
+    /// Events that are read of a session at most: what the longest encoder reads, and its target.
+    var windowMax: Int { (members.map(\.window).max() ?? 0) + 1 }
+
+    func window(of entries: ArraySlice<Session.Entry>) -> [SessionEvent] {
+        entries.compactMap { entry in
+            guard catalog.holds(entry.item, since: entry.sequence) else { return nil }
+            return SessionEvent(item: entry.item, type: entry.type, gap: entry.gap)
         }
     }
 }

@@ -1,9 +1,12 @@
 public import Events
 public import Learning
+public import SequenceModels
 
 /// What the engine must know before its first event. Times and chance are handed in with the events.
 public struct EngineConfiguration: Sendable, Equatable {
     public var encoder = Encoder.gru
+    /// The neural models of the ensemble.
+    public var ensembleMembers: [EncoderKind] = [.gru]
     public var learner = LearnerConfiguration()
     /// Newest events kept a user.
     public var sessionLengthMax = 50
@@ -23,14 +26,35 @@ public struct EngineConfiguration: Sendable, Equatable {
     /// What makes the lists.
     public enum Encoder: String, Sendable, CaseIterable {
         case gru
-        /// The GRU, session-kNN and sequential rules, blended by weights that are learned online.
+        /// Neural models, session-kNN and sequential rules, blended by weights that are learned online.
         case ensemble
+    }
+
+    /// The neural models that run.
+    public var neuralMembers: [EncoderKind] {
+        switch encoder {
+        case .gru: [.gru]
+        case .ensemble: ensembleMembers
+        }
+    }
+
+    /// How the model of a kind learns.
+    public func learner(of kind: EncoderKind) -> LearnerConfiguration {
+        var learner = learner
+        learner.encoder = kind
+        return learner
+    }
+
+    /// What a stored state must be of to fit.
+    public var modelName: String {
+        guard encoder == .ensemble else { return encoder.rawValue }
+        return encoder.rawValue + "(" + ensembleMembers.map(\.rawValue).joined(separator: ",") + ")"
     }
 
     /// The models that are measured: the served one first.
     public var measuredModels: [String] {
         var models = [encoder.rawValue] + YardstickName.always
-        if encoder == .ensemble { models += [Encoder.gru.rawValue, YardstickName.neighbors] }
+        if encoder == .ensemble { models += ensembleMembers.map(\.rawValue) + [YardstickName.neighbors] }
         if measuresNeighbors { models += YardstickName.onRequest.filter { !models.contains($0) } }
         return models
     }

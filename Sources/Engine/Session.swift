@@ -10,6 +10,9 @@ struct Session {
         /// The engine's event count at that moment, modulo 2^32: tells whether the row still holds the
         /// same item.
         var sequence: UInt32
+        /// The type's place in the engine's table, and the bucket of the time since the event before.
+        var type: UInt8 = 0
+        var gap: UInt8 = 0
     }
 
     var user: UserID
@@ -19,6 +22,8 @@ struct Session {
     var purchased: [Entry] = []
     /// The items of the model's newest ranking for this user, before any rule took some out.
     var ranking: [ItemIndex] = []
+    /// When the newest event happened, by its own account; nil before the first.
+    var lastTimestamp: Timestamp?
     /// Activity order among users: the event count of the newest event.
     var lastActive: UInt64 = 0
 
@@ -31,5 +36,12 @@ struct Session {
         purchased.removeAll { $0.item == entry.item }
         if purchased.count >= lengthMax { purchased.removeFirst(purchased.count - lengthMax + 1) }
         purchased.append(entry)
+    }
+
+    /// The bucket of the time between the newest event and one that happens at `timestamp`.
+    func gap(to timestamp: Timestamp) -> UInt8 {
+        guard let lastTimestamp else { return 0 }
+        // Both are within the decoder's bounds: the difference does not overflow.
+        return SessionEvent.gapBucket(milliseconds: timestamp.milliseconds - lastTimestamp.milliseconds)
     }
 }

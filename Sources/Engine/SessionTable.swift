@@ -103,6 +103,7 @@ struct SessionTable {
         sessions[Int(row)].entries = []
         sessions[Int(row)].purchased = []
         sessions[Int(row)].ranking = []
+        sessions[Int(row)].lastTimestamp = nil
         recency.remove(Int(row))
         vacant.append(row)
         return Int(row)

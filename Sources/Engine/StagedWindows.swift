@@ -3,12 +3,12 @@ internal import SequenceModels
 /// The windows that end in events not learned yet, copied when the event came: the session may have
 /// moved on before they are learned.
 struct StagedWindows {
-    private(set) var windows: [(items: [ItemIndex], weight: Float)] = []
+    private(set) var windows: [(events: [SessionEvent], weight: Float)] = []
 
     var isEmpty: Bool { windows.isEmpty }
 
-    mutating func append(_ items: [ItemIndex], weight: Float) {
-        windows.append((items, weight))
+    mutating func append(_ events: [SessionEvent], weight: Float) {
+        windows.append((events, weight))
     }
 
     mutating func removeAll() {

@@ -11,16 +11,17 @@ public struct Blend: Sendable, Equatable {
 
     /// The places of the features.
     public enum Feature {
-        /// The neural score, from the best one down: a log-probability but for a constant.
-        public static let neural = 0
+        /// The score of the neural model in this place of the ensemble, from its best one down: a
+        /// log-probability but for a constant.
+        public static func neural(_ place: Int) -> Int { place }
         /// Logarithms of shares of the best score.
-        public static let neighbors = 1
-        public static let rules = 2
+        public static let neighbors = 3
+        public static let rules = 4
         /// The logarithm of the share of events.
-        public static let popularity = 3
+        public static let popularity = 5
         /// 1 for an item of the session, and for its last one.
-        public static let isSeen = 4
-        public static let isCurrent = 5
+        public static let isSeen = 6
+        public static let isCurrent = 7
     }
 
     /// Sessions of 1, 2, 3 to 4, 5 to 9, and more items.
@@ -34,7 +35,7 @@ public struct Blend: Sendable, Equatable {
 
     public init() {
         var start = Features(repeating: 0)
-        start[Feature.neural] = 0.5
+        start[Feature.neural(0)] = 0.5
         start[Feature.neighbors] = 1
         start[Feature.rules] = 0.5
         weights = [Features](repeating: start, count: Self.bucketCount)

@@ -16,39 +16,49 @@ extension Learner {
         table.biasAccumulators[0, row] = try reader.readFloat()
     }
 
-    /// Takes over one dense tensor with both of its Adam moments, each row-major floats.
-    public mutating func restoreTensor(
-        _ name: GRUParameters.Name, values: [UInt8], firstMoment: [UInt8], secondMoment: [UInt8]
+    /// Takes over the values and both moments of every dense tensor, each row-major floats.
+    ///
+    /// - Parameter bytes: what was stored of the tensor of a name.
+    public mutating func restoreTensors(
+        _ bytes: (String, TensorPart) throws(PayloadError) -> [UInt8]
     ) throws(PayloadError) {
-        try Self.read(values, into: &parameters, name)
-        try Self.read(firstMoment, into: &optimizer.firstMoment, name)
-        try Self.read(secondMoment, into: &optimizer.secondMoment, name)
+        var failure: PayloadError?
+        encoder.forEachParameter { parameter in
+            guard failure == nil else { return }
+            do throws(PayloadError) {
+                let name = parameter.name
+                try Self.read(try bytes(name, .value), into: &parameter.value, name)
+                try Self.read(try bytes(name, .firstMoment), into: &parameter.firstMoment, name)
+                try Self.read(try bytes(name, .secondMoment), into: &parameter.secondMoment, name)
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
     }
 
-    public mutating func restore(version: UInt64, generatorState: UInt64, optimizerStep: Int) {
+    public mutating func restore(
+        version: UInt64, generatorState: UInt64, dropoutState: UInt64, optimizerStep: Int
+    ) {
         self.version = version
         generator.state = generatorState
+        dropout.generator.state = dropoutState
         optimizer.step = optimizerStep
     }
+
+    /// Where dropout's own chance stands.
+    public var dropoutState: UInt64 { dropout.generator.state }
 
     public mutating func restoreRecent(_ items: [ItemIndex], nextSlot: Int) {
         sampler.restore(recent: items, nextSlot: nextSlot)
     }
 
-    private static func read(
-        _ bytes: [UInt8], into tensors: inout GRUParameters, _ name: GRUParameters.Name
-    ) throws(PayloadError) {
-        let outcome: Result<Void, PayloadError> = tensors.withMutableTensor(name) { tensor in
-            guard bytes.count == 4 * tensor.rows * tensor.columns else {
-                return .failure(.inconsistent("\(name.rawValue) has \(bytes.count) bytes"))
-            }
-            var reader = ByteReader(bytes)
-            for row in 0..<tensor.rows {
-                if case .failure(let error) = tensor.withMutableRow(row, { read(&reader, into: &$0) }) { return .failure(error) }
-            }
-            return .success(())
+    private static func read(_ bytes: [UInt8], into tensor: inout Matrix, _ name: String) throws(PayloadError) {
+        guard bytes.count == 4 * tensor.rows * tensor.columns else {
+            throw .inconsistent("\(name) has \(bytes.count) bytes")
         }
-        try outcome.get()
+        var reader = ByteReader(bytes)
+        for row in 0..<tensor.rows {
+            try tensor.withMutableRow(row, { read(&reader, into: &$0) }).get()
+        }
     }
 
     /// As a value: the closures above cannot throw.
@@ -60,4 +70,11 @@ extension Learner {
             return .failure(error)
         }
     }
+}
+
+/// What is stored of a dense tensor.
+public enum TensorPart: String, Sendable, CaseIterable {
+    case value = ""
+    case firstMoment = "first."
+    case secondMoment = "second."
 }

@@ -10,8 +10,8 @@ internal import Tensors
 /// parameters, bit for bit, on one instruction set.
 public struct Learner: ~Copyable {
     public internal(set) var table: EmbeddingTable
-    public internal(set) var parameters: GRUParameters
-    public internal(set) var optimizer: Adam
+    public let encoder: any SequenceEncoder
+    public internal(set) var optimizer: DenseOptimizer
     public internal(set) var sampler: NegativeSampler
     public internal(set) var generator: SeededGenerator
     /// Steps taken: the version of the model.
@@ -19,10 +19,9 @@ public struct Learner: ~Copyable {
     public var configuration: LearnerConfiguration
 
     private var batch: SequenceBatch
-    private var activations: GRUActivations
+    var dropout: Dropout
     private var loss: SampledSoftmax
     private var negatives: NegativeSample
-    private var gradients: GRUParameters
     private var rows: RowGradients
 
     /// The most windows in one step.
@@ -34,16 +33,16 @@ public struct Learner: ~Copyable {
         let positionsMax = Self.windowsMax * configuration.window
         generator = SeededGenerator(seed: configuration.seed)
         table = EmbeddingTable(capacity: configuration.itemsMax, dimensions: dimensions)
-        parameters = GRUParameters(dimensions: dimensions, using: &generator)
-        optimizer = Adam(dimensions: dimensions)
+        encoder = configuration.encoder.makeEncoder(
+            positionsMax: positionsMax, dimensions: dimensions, using: &generator)
+        optimizer = DenseOptimizer(configuration.optimizer, rate: configuration.denseRate)
+        dropout = Dropout(rate: configuration.dropout, seed: configuration.seed &+ 1)
         sampler = NegativeSampler(
             capacity: configuration.recentEvents, uniformShare: configuration.uniformShare)
         batch = SequenceBatch(positionsMax: positionsMax)
-        activations = GRUActivations(positionsMax: positionsMax, dimensions: dimensions)
         loss = SampledSoftmax(
             positionsMax: positionsMax, negativesMax: configuration.negatives, dimensions: dimensions)
         negatives = NegativeSample(count: configuration.negatives)
-        gradients = GRUParameters(dimensions: dimensions)
         rows = RowGradients(slotsMax: 2 * positionsMax + configuration.negatives, dimensions: dimensions)
     }
 
@@ -56,7 +55,7 @@ public struct Learner: ~Copyable {
     ///
     /// - Returns: false where the step is full, or the window too short to learn from.
     @discardableResult
-    public mutating func stage(_ sequence: Span<ItemIndex>, weight: Float) -> Bool {
+    public mutating func stage(_ sequence: Span<SessionEvent>, weight: Float) -> Bool {
         guard batch.windowCount < Self.windowsMax else { return false }
         let length = min(sequence.count, configuration.window + 1)
         let newest = sequence.extracting(last: length)
@@ -83,16 +82,16 @@ public struct Learner: ~Copyable {
         batch.arrange()
         sampler.draw(
             into: &negatives, itemCount: table.count, correction: configuration.logQCorrection, using: &generator)
-        gradients.clear()
-        GRU.forward(parameters, table, batch, into: &activations)
-        let total = loss.lossAndGradient(
-            hidden: activations.hidden, batch, negatives, table, rows: &rows)
-        GRU.backward(
-            parameters, batch, hiddenGradient: loss.hiddenGradient, &activations, gradients: &gradients,
-            rows: &rows)
-        gradients.clipNorm(to: configuration.gradientNormMax)
+        encoder.clearGradients()
+        encoder.forward(batch, table, dropout: &dropout)
+        let total = encoder.withHidden { hidden in
+            loss.lossAndGradient(hidden: hidden, batch, negatives, table, rows: &rows)
+        }
+        encoder.backward(batch, table, hiddenGradient: loss.hiddenGradient, rows: &rows)
+        encoder.clipGradients(to: configuration.gradientNormMax)
         table.applyAdagrad(rows, rate: configuration.rate, epsilon: 1e-6)
-        optimizer.update(&parameters, gradients: gradients, rate: configuration.denseRate)
+        optimizer.rate = configuration.denseRate
+        encoder.update(&optimizer)
         version += 1
         let mean = total / Float(batch.positionCount)
         batch.removeAll()

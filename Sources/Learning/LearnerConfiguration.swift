@@ -1,5 +1,8 @@
+public import SequenceModels
+
 /// How the learner learns: what must be fixed before the first event.
 public struct LearnerConfiguration: Sendable, Equatable {
+    public var encoder = EncoderKind.gru
     /// Width of item and hidden vectors, D.
     public var dimensions = 64
     /// The most item rows that will ever be in use.
@@ -18,10 +21,14 @@ public struct LearnerConfiguration: Sendable, Equatable {
     public var replayRatio = 2
     /// Row-wise Adagrad's rate for item vectors and biases.
     public var rate: Float = 0.05
-    /// Adam's rate for the encoder.
+    /// How the encoder's dense parameters are updated.
+    public var optimizer = DenseOptimizer.Kind.adam
+    /// The optimizer's rate for the encoder.
     public var denseRate: Float = 0.001
     /// New item vectors are uniform in ±initialLimit.
     public var initialLimit: Float = 0.1
+    /// The share of the encoder's inputs that is left out by chance in training, 0..<1.
+    public var dropout: Float = 0
     /// Largest norm of the encoder's gradient.
     public var gradientNormMax: Float = 5
     public var seed: UInt64 = 1

@@ -7,11 +7,11 @@ extension GRU {
     ///
     /// - Parameters:
     ///   - hiddenGradient: dL/dh for each position as the loss sees it, [P x D].
-    ///   - gradients: dense gradient; added to.
+    ///   - parameters: their gradients are added to.
     ///   - rows: gradient of the embedding rows that were read; added to.
     public static func backward(
-        _ parameters: borrowing GRUParameters, _ batch: SequenceBatch, hiddenGradient: borrowing Matrix,
-        _ activations: inout GRUActivations, gradients: inout GRUParameters, rows: inout RowGradients
+        _ parameters: inout GRUParameters, _ batch: SequenceBatch, hiddenGradient: borrowing Matrix,
+        _ activations: inout GRUActivations, rows: inout RowGradients
     ) {
         let positions = batch.positionCount
         for (time, step) in batch.steps.enumerated().reversed() {
@@ -33,26 +33,29 @@ extension GRU {
             }
             if time > 0 {
                 multiplyNN(
-                    activations.hiddenGatesGradient, rows: step, parameters.hiddenWeights,
+                    activations.hiddenGatesGradient, rows: step, parameters.hiddenWeights.value,
                     rows: parameters.hiddenWeights.rows, into: &activations.leaving, accumulating: true)
             }
         }
         multiplyTN(
             activations.inputGatesGradient, columns: parameters.inputWeights.rows, activations.inputs,
-            rows: positions, into: &gradients.inputWeights, accumulating: true)
+            rows: positions, into: &parameters.inputWeights.gradient, accumulating: true)
         multiplyTN(
             activations.hiddenGatesGradient, columns: parameters.hiddenWeights.rows, activations.previous,
-            rows: positions, into: &gradients.hiddenWeights, accumulating: true)
+            rows: positions, into: &parameters.hiddenWeights.gradient, accumulating: true)
         for position in 0..<positions {
-            gradients.inputBias.addRow(0, from: activations.inputGatesGradient, row: position, scale: 1)
-            gradients.hiddenBias.addRow(0, from: activations.hiddenGatesGradient, row: position, scale: 1)
+            parameters.inputBias.gradient.addRow(0, from: activations.inputGatesGradient, row: position, scale: 1)
+            parameters.hiddenBias.gradient.addRow(0, from: activations.hiddenGatesGradient, row: position, scale: 1)
         }
         multiplyNN(
-            activations.inputGatesGradient, rows: 0..<positions, parameters.inputWeights,
+            activations.inputGatesGradient, rows: 0..<positions, parameters.inputWeights.value,
             rows: parameters.inputWeights.rows, into: &activations.inputsGradient, accumulating: false)
-        for position in 0..<positions {
-            rows.add(batch.inputs[position], from: activations.inputsGradient, row: position, scale: 1)
+        if activations.isDropping {
+            for position in 0..<positions {
+                activations.inputsGradient.multiplyRow(position, by: activations.mask, row: position)
+            }
         }
+        parameters.features.propagate(activations.inputsGradient, batch, rows: &rows)
     }
 
     private static func gateGradients(

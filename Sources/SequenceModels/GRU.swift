@@ -21,19 +21,24 @@ public enum GRU {
     /// position p.
     public static func forward(
         _ parameters: borrowing GRUParameters, _ table: borrowing EmbeddingTable, _ batch: SequenceBatch,
-        into activations: inout GRUActivations
+        into activations: inout GRUActivations, dropout: inout Dropout
     ) {
         let positions = batch.positionCount
         precondition(positions <= activations.positionsMax, "the batch fits the activations")
         let isTransposing = positions >= transposingPositions
         if isTransposing {
-            transpose(parameters.inputWeights, rows: parameters.inputWeights.rows, into: &activations.inputWeights)
-            transpose(parameters.hiddenWeights, rows: parameters.hiddenWeights.rows, into: &activations.hiddenWeights)
+            transpose(parameters.inputWeights.value, rows: parameters.inputWeights.rows, into: &activations.inputWeights)
+            transpose(parameters.hiddenWeights.value, rows: parameters.hiddenWeights.rows, into: &activations.hiddenWeights)
+        }
+        parameters.features.read(batch, table, into: &activations.inputs)
+        activations.isDropping = dropout.isActive
+        if dropout.isActive {
+            dropout.draw(&activations.mask, rows: 0..<positions)
+            for position in 0..<positions { activations.inputs.multiplyRow(position, by: activations.mask, row: position) }
         }
         for position in 0..<positions {
-            activations.inputs.copyRow(position, from: table.vectors, row: Int(batch.inputs[position]))
-            activations.inputGates.copyRow(position, from: parameters.inputBias, row: 0)
-            activations.hiddenGates.copyRow(position, from: parameters.hiddenBias, row: 0)
+            activations.inputGates.copyRow(position, from: parameters.inputBias.value, row: 0)
+            activations.hiddenGates.copyRow(position, from: parameters.hiddenBias.value, row: 0)
         }
         if isTransposing {
             multiplyNN(
@@ -41,7 +46,7 @@ public enum GRU {
                 into: &activations.inputGates, accumulating: true)
         } else {
             multiplyNT(
-                activations.inputs, rows: 0..<positions, parameters.inputWeights, rows: parameters.inputWeights.rows,
+                activations.inputs, rows: 0..<positions, parameters.inputWeights.value, rows: parameters.inputWeights.rows,
                 into: &activations.inputGates, accumulating: true)
         }
         for (time, step) in batch.steps.enumerated() {
@@ -59,7 +64,7 @@ public enum GRU {
                         into: &activations.hiddenGates, accumulating: true)
                 } else {
                     multiplyNT(
-                        activations.previous, rows: step, parameters.hiddenWeights, rows: parameters.hiddenWeights.rows,
+                        activations.previous, rows: step, parameters.hiddenWeights.value, rows: parameters.hiddenWeights.rows,
                         into: &activations.hiddenGates, accumulating: true)
                 }
             }

@@ -7,6 +7,9 @@ public import Tensors
 public struct GRUActivations: ~Copyable {
     /// x, [P x D]
     var inputs: Matrix
+    /// What dropout multiplied x by, [P x D], where it did.
+    var mask: Matrix
+    var isDropping = false
     /// W_i x + b_i, [P x 3D]
     var inputGates: Matrix
     /// W_h h + b_h, [P x 3D]
@@ -35,6 +38,7 @@ public struct GRUActivations: ~Copyable {
     public init(positionsMax: Int, dimensions: Int) {
         self.positionsMax = positionsMax
         inputs = Matrix(rows: positionsMax, columns: dimensions)
+        mask = Matrix(rows: positionsMax, columns: dimensions)
         inputGates = Matrix(rows: positionsMax, columns: 3 * dimensions)
         hiddenGates = Matrix(rows: positionsMax, columns: 3 * dimensions)
         gates = Matrix(rows: positionsMax, columns: 3 * dimensions)

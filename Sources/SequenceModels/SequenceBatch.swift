@@ -8,6 +8,10 @@
 public struct SequenceBatch: Sendable {
     /// The item read at each position; filled by ``arrange()``, as the two below.
     public private(set) var inputs: [ItemIndex] = []
+    /// What kind of event it was, how long after the one before, and whether the window had met the item.
+    public private(set) var types: [UInt8] = []
+    public private(set) var gaps: [UInt8] = []
+    public private(set) var repetitions: [UInt8] = []
     /// The item that followed it.
     public private(set) var targets: [ItemIndex] = []
     /// How much the position counts in the loss; 0 where it is context only.
@@ -18,8 +22,9 @@ public struct SequenceBatch: Sendable {
     public private(set) var order: [Int] = []
 
     /// The windows as they were added, laid end to end.
-    private var items: [ItemIndex] = []
-    private var itemWeights: [Float] = []
+    private var events: [SessionEvent] = []
+    private var eventRepetitions: [UInt8] = []
+    private var eventWeights: [Float] = []
     private var windows: [(start: Int, length: Int)] = []
 
     public let positionsMax: Int
@@ -35,8 +40,9 @@ public struct SequenceBatch: Sendable {
     }
 
     public mutating func removeAll() {
-        items.removeAll(keepingCapacity: true)
-        itemWeights.removeAll(keepingCapacity: true)
+        events.removeAll(keepingCapacity: true)
+        eventRepetitions.removeAll(keepingCapacity: true)
+        eventWeights.removeAll(keepingCapacity: true)
         windows.removeAll(keepingCapacity: true)
         positionCount = 0
     }
@@ -45,13 +51,14 @@ public struct SequenceBatch: Sendable {
     ///
     /// - Returns: false, and nothing added, where the window has no target or does not fit.
     @discardableResult
-    public mutating func append(_ sequence: Span<ItemIndex>, weight: (Int) -> Float) -> Bool {
+    public mutating func append(_ sequence: Span<SessionEvent>, weight: (Int) -> Float) -> Bool {
         let length = sequence.count - 1
         guard length >= 1, positionCount + length <= positionsMax else { return false }
-        windows.append((items.count, length))
+        windows.append((events.count, length))
         for index in 0...length {
-            items.append(sequence[index])
-            itemWeights.append(index < length ? weight(index) : 0)
+            events.append(sequence[index])
+            eventRepetitions.append(UInt8(SessionEvent.repetition(index, in: sequence)))
+            eventWeights.append(index < length ? weight(index) : 0)
         }
         positionCount += length
         return true
@@ -65,6 +72,9 @@ public struct SequenceBatch: Sendable {
             windows[left].length != windows[right].length ? windows[left].length > windows[right].length : left < right
         }
         inputs.removeAll(keepingCapacity: true)
+        types.removeAll(keepingCapacity: true)
+        gaps.removeAll(keepingCapacity: true)
+        repetitions.removeAll(keepingCapacity: true)
         targets.removeAll(keepingCapacity: true)
         weights.removeAll(keepingCapacity: true)
         steps.removeAll(keepingCapacity: true)
@@ -74,9 +84,12 @@ public struct SequenceBatch: Sendable {
             for window in order {
                 guard windows[window].length > time else { break }
                 let place = windows[window].start + time
-                inputs.append(items[place])
-                targets.append(items[place + 1])
-                weights.append(itemWeights[place])
+                inputs.append(events[place].item)
+                types.append(events[place].type)
+                gaps.append(events[place].gap)
+                repetitions.append(eventRepetitions[place])
+                targets.append(events[place + 1].item)
+                weights.append(eventWeights[place])
             }
             steps.append(start..<inputs.count)
             time += 1

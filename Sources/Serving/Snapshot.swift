@@ -3,36 +3,34 @@ public import Tensors
 
 // V = item count, D = hidden width
 
-/// The model as it is served: int8 rows with a scale a row for the items, int8 weights for the
-/// encoder. Training refreshes exactly the rows that it touched; serving reads nothing else.
+/// The model as it is served: int8 rows with a scale a row for the items, an int8 twin of the encoder.
+/// Training refreshes exactly the rows that it touched; serving reads nothing else.
 public struct Snapshot: ~Copyable {
     /// [V x D], packed for the top-k scan.
     public private(set) var items: QuantizedTable
-    /// W_i with b_i as the rows' biases, [3D x D].
-    private(set) var inputGates: QuantizedTable
-    /// W_h with b_h as the rows' biases, [3D x D].
-    private(set) var hiddenGates: QuantizedTable
+    let encoder: any QuantizedEncoder
     public let dimensions: Int
 
-    /// - Parameter dimensions: D, a multiple of 16.
-    public init(capacity: Int, dimensions: Int) {
-        self.dimensions = dimensions
+    /// - Parameter encoder: the float encoder that is served, its width D a multiple of 16.
+    public init(capacity: Int, serving encoder: any SequenceEncoder) {
+        dimensions = encoder.dimensions
         items = QuantizedTable(capacity: capacity, columns: dimensions)
-        inputGates = QuantizedTable(capacity: 3 * dimensions, columns: dimensions)
-        hiddenGates = QuantizedTable(capacity: 3 * dimensions, columns: dimensions)
+        self.encoder = Self.twin(of: encoder)
+    }
+
+    private static func twin(of encoder: any SequenceEncoder) -> any QuantizedEncoder {
+        switch encoder {
+        case let gru as GRUEncoder: QuantizedGRU(gru)
+        default: preconditionFailure("every kind of encoder has an int8 twin")
+        }
     }
 
     /// Takes over the encoder's newest weights.
     ///
     /// - Throws: `TensorError.notFinite` where training has diverged; the encoder may then be half
     ///   old, half new, and the caller restores the last good parameters.
-    public mutating func refreshEncoder(from parameters: borrowing GRUParameters) throws(TensorError) {
-        for row in 0..<3 * dimensions {
-            try inputGates.setRow(
-                row, from: parameters.inputWeights, sourceRow: row, bias: parameters.inputBias[0, row])
-            try hiddenGates.setRow(
-                row, from: parameters.hiddenWeights, sourceRow: row, bias: parameters.hiddenBias[0, row])
-        }
+    public mutating func refreshEncoder() throws(TensorError) {
+        try encoder.refresh()
     }
 
     /// Takes over the newest row of one item.

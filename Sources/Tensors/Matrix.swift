@@ -60,10 +60,33 @@ internal import CKernels
         unsafe pointer(row).update(from: source.pointer(sourceRow), count: columns)
     }
 
+    /// Takes over every value of a matrix of the same shape.
+    public mutating func copy(_ source: borrowing Matrix) {
+        precondition(rows == source.rows && columns == source.columns, "matrices of one shape")
+        for row in 0..<rows { copyRow(row, from: source, row: row) }
+    }
+
     /// row += scale · source[sourceRow]
     public mutating func addRow(_ row: Int, from source: borrowing Matrix, row sourceRow: Int, scale: Float) {
         precondition(columns == source.columns, "rows of one width")
         unsafe kn_axpy_f32(scale, source.pointer(sourceRow), pointer(row), columns)
+    }
+
+    /// row *= scale
+    public mutating func scaleRow(_ row: Int, by scale: Float) {
+        withMutableRow(row) { values in
+            for column in 0..<values.count { values[column] *= scale }
+        }
+    }
+
+    /// row *= source[sourceRow], value by value
+    public mutating func multiplyRow(_ row: Int, by source: borrowing Matrix, row sourceRow: Int) {
+        precondition(columns == source.columns, "rows of one width")
+        withMutableRow(row) { values in
+            source.withRow(sourceRow) { factors in
+                for column in 0..<values.count { values[column] *= factors[column] }
+            }
+        }
     }
 
     /// y = A x, or y += A x.

@@ -46,3 +46,24 @@ public func adamUpdate(
             constants.epsilon, parameters.columns)
     }
 }
+
+/// One step of Adagrad on one tensor, element by element: accumulator += g²; w -= rate · g / (√accumulator + epsilon).
+public func adagradUpdate(
+    parameters: inout Matrix, accumulators: inout Matrix, gradient: borrowing Matrix, rate: Float, epsilon: Float
+) {
+    precondition(
+        parameters.columns == gradient.columns && parameters.rows == gradient.rows
+            && accumulators.columns == gradient.columns && accumulators.rows == gradient.rows, "tensors of one shape")
+    for row in 0..<parameters.rows {
+        parameters.withMutableRow(row) { values in
+            accumulators.withMutableRow(row) { sums in
+                gradient.withRow(row) { slope in
+                    for column in 0..<values.count {
+                        sums[column] += slope[column] * slope[column]
+                        values[column] -= rate * slope[column] / (sums[column].squareRoot() + epsilon)
+                    }
+                }
+            }
+        }
+    }
+}

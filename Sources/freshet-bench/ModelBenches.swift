@@ -35,7 +35,7 @@ enum ModelBenches {
         for (dimensions, length) in [(64, 1), (64, 10), (128, 1)] {
             let model = try ServedModel(items: 1000, dimensions: dimensions)
             var recommender = Recommender(dimensions: dimensions, candidatesMax: 20)
-            let window = (0..<length).map { ItemIndex($0 * 37 % 1000) }
+            let window = (0..<length).map { SessionEvent(item: ItemIndex($0 * 37 % 1000)) }
             let timing = try Timing { try recommender.encode(window.span, in: model.snapshot, limit: 20, into: 0) }
             var line = BenchLine("encode")
             (line.encoder, line.dimensions, line.length) = ("gru", dimensions, length)
@@ -52,7 +52,7 @@ enum ModelBenches {
         var recommender = Recommender(dimensions: 64, candidatesMax: 20)
         var generator = SeededGenerator(seed: 3)
         let timing = try Timing {
-            let window = (0..<10).map { _ in ItemIndex(generator.next(below: 100_000)) }
+            let window = (0..<10).map { _ in SessionEvent(item: ItemIndex(generator.next(below: 100_000))) }
             try recommender.rank(after: window.span, in: model.snapshot, limit: 20)
         }
         var line = BenchLine("event_to_list")
@@ -75,8 +75,8 @@ enum ModelBenches {
             var generator = SeededGenerator(seed: 4)
             let timing = Timing {
                 for _ in 0..<batch {
-                    let window = (0...length).map { _ in ItemIndex(generator.next(below: 100_000)) }
-                    learner.observe(window[length])
+                    let window = (0...length).map { _ in SessionEvent(item: ItemIndex(generator.next(below: 100_000))) }
+                    learner.observe(window[length].item)
                     learner.stage(window.span, weight: 1)
                 }
                 learner.step()
@@ -112,12 +112,13 @@ struct ServedModel: ~Copyable {
     init(items: Int, dimensions: Int) throws {
         var generator = SeededGenerator(seed: 1)
         var table = EmbeddingTable(capacity: items, dimensions: dimensions)
-        var made = Snapshot(capacity: items, dimensions: dimensions)
+        let encoder = GRUEncoder(positionsMax: 64, dimensions: dimensions, using: &generator)
+        var made = Snapshot(capacity: items, serving: encoder)
         for item in 0..<ItemIndex(items) {
             table.initializeRow(item, limit: 1, bias: 0, using: &generator)
             try made.refreshItem(item, from: table)
         }
-        try made.refreshEncoder(from: GRUParameters(dimensions: dimensions, using: &generator))
+        try made.refreshEncoder()
         snapshot = made
     }
 }

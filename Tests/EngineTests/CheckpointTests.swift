@@ -110,8 +110,8 @@ import Testing
         #expect(refusal(stored, Fixture.configuration { $0.learner.dimensions = 32 })?.contains("model.dimensions to 16") == true)
         #expect(refusal(stored, Fixture.configuration { $0.learner.itemsMax = 10 })?.contains("model.max_items") == true)
         var other = stored
-        other.model.encoder = "ensemble"
-        #expect(refusal(other, Fixture.configuration())?.contains("model.encoder to ensemble") == true)
+        other.model.encoder = "ensemble(gru)"
+        #expect(refusal(other, Fixture.configuration())?.contains("a model of encoder ensemble(gru)") == true)
     }
 
     @Test func damagedPayloadsAreRefused() throws {
@@ -140,10 +140,10 @@ import Testing
         damaged = stored
         let user = Fixture.user("u0")
         // A session that claims more entries than it has, and one that names an item that is not there.
-        damaged.users[user]?.payload.replaceSubrange(4..<8, with: [0xFF, 0xFF, 0xFF, 0x7F])
+        damaged.users[user]?.payload.replaceSubrange(12..<16, with: [0xFF, 0xFF, 0xFF, 0x7F])
         #expect(refusal(damaged, Fixture.configuration()) != nil)
         damaged = stored
-        damaged.users[user]?.payload.replaceSubrange(8..<12, with: [0xFF, 0, 0, 0])
+        damaged.users[user]?.payload.replaceSubrange(16..<20, with: [0xFF, 0, 0, 0])
         #expect(refusal(damaged, Fixture.configuration()) != nil)
         // A row that another user has, and one beyond the bound.
         for row in [[1, 0, 0, 0], [0xFF, 0, 0, 0]] as [[UInt8]] {

@@ -9,14 +9,14 @@ import Testing
     private func pool(_ count: Int, telling feature: Int, target: Int, using generator: inout SeededGenerator) -> [Blend.Features] {
         (0..<count).map { place in
             var features = Blend.Features(repeating: 0)
-            for other in 0..<4 { features[other] = generator.nextSymmetric(1) - 1 }
+            for other in 0..<5 { features[other] = generator.nextSymmetric(1) - 1 }
             features[feature] = place == target ? 0 : -2
             return features
         }
     }
 
     @Test func theWeightOfTheModelThatTellsGrows() {
-        for feature in [Blend.Feature.neural, Blend.Feature.neighbors, Blend.Feature.rules] {
+        for feature in [Blend.Feature.neural(0), Blend.Feature.neighbors, Blend.Feature.rules] {
             var blend = Blend()
             var generator = SeededGenerator(seed: 3)
             for _ in 0..<300 {
@@ -25,7 +25,7 @@ import Testing
                     pool: pool(20, telling: feature, target: target, using: &generator), target: target, sessionLength: 3)
             }
             let learned = blend.weights(sessionLength: 4)
-            #expect((0..<4).max { learned[$0] < learned[$1] } == feature)
+            #expect((0..<5).max { learned[$0] < learned[$1] } == feature)
             // Another length has weights of its own.
             #expect(blend.weights(sessionLength: 1) == Blend().weights(sessionLength: 1))
         }

@@ -22,8 +22,8 @@ import Testing
         for item in 0..<12 { learner.addItem(ItemIndex(item)) }
         var losses: [Float] = []
         for step in 0..<steps {
-            let window = (0..<5).map { ItemIndex((step + $0) % 12) }
-            learner.observe(window[4])
+            let window = (0..<5).map { SessionEvent(item: ItemIndex((step + $0) % 12)) }
+            learner.observe(window[4].item)
             learner.stage(window.span, weight: 1)
             if let loss = learner.step() { losses.append(loss) }
         }
@@ -48,7 +48,7 @@ import Testing
     @Test func stagesNoMoreThanAStepHolds() {
         var learner = Learner(configuration())
         for item in 0..<4 { learner.addItem(ItemIndex(item)) }
-        let (window, single): ([ItemIndex], [ItemIndex]) = ([0, 1, 2, 3], [2])
+        let (window, single) = ((0..<4).map { SessionEvent(item: $0) }, [SessionEvent(item: 2)])
         var taken = [learner.stage(single.span, weight: 1)]
         for _ in 0...Learner.windowsMax { taken.append(learner.stage(window.span, weight: 1)) }
         #expect(taken == [false] + [Bool](repeating: true, count: Learner.windowsMax) + [false])

@@ -49,20 +49,21 @@ import Testing
         return table
     }
 
-    private func encoder() throws -> GRUParameters {
-        var parameters = GRUParameters(dimensions: golden.width)
-        for name in GRUParameters.Name.allCases {
-            let values = try #require(golden.parameters[name.rawValue])
-            parameters.withMutableTensor(name) { $0.take(values) }
+    private func encoder() -> GRUEncoder {
+        var generator = SeededGenerator(seed: 1)
+        let encoder = GRUEncoder(positionsMax: 16, dimensions: golden.width, using: &generator)
+        encoder.forEachParameter { parameter in
+            if let values = golden.parameters[parameter.name] { parameter.value.take(values) }
         }
-        return parameters
+        return encoder
     }
 
     private func batch() -> SequenceBatch {
         var batch = SequenceBatch(positionsMax: 16)
         for window in golden.windows {
             let first = batch.positionCount
-            batch.append(window.span) { golden.weights[first + $0] }
+            let events = window.map { SessionEvent(item: $0) }
+            batch.append(events.span) { golden.weights[first + $0] }
         }
         batch.arrange()
         return batch
@@ -77,35 +78,36 @@ import Testing
 
     @Test func hiddenStatesLossAndGradientsAreThoseOfPyTorch() throws {
         let table = try table()
-        let parameters = try encoder()
+        let encoder = encoder()
         let batch = batch()
-        var activations = GRUActivations(positionsMax: 16, dimensions: golden.width)
+        var dropout = Dropout.none
         var loss = SampledSoftmax(positionsMax: 16, negativesMax: golden.negatives.count, dimensions: golden.width)
         var rows = RowGradients(slotsMax: 64, dimensions: golden.width)
-        var gradients = GRUParameters(dimensions: golden.width)
 
-        GRU.forward(parameters, table, batch, into: &activations)
+        encoder.forward(batch, table, dropout: &dropout)
         // The file goes window by window.
         var hidden: [Float] = []
         for (window, items) in golden.windows.enumerated() {
             let row = try #require(batch.order.firstIndex(of: window))
             for time in 0..<items.count - 1 {
-                hidden += activations.hidden.withRow(batch.steps[time].lowerBound + row) { state in
-                    (0..<state.count).map { state[$0] }
+                hidden += encoder.withHidden { hidden in
+                    hidden.withRow(batch.steps[time].lowerBound + row) { state in (0..<state.count).map { state[$0] } }
                 }
             }
         }
         #expect(distance(hidden, golden.hidden) < Self.tolerance)
 
-        let total = loss.lossAndGradient(hidden: activations.hidden, batch, negatives(), table, rows: &rows)
+        let total = encoder.withHidden { loss.lossAndGradient(hidden: $0, batch, negatives(), table, rows: &rows) }
         #expect(abs(total - golden.loss) < Self.tolerance * abs(golden.loss))
 
-        GRU.backward(
-            parameters, batch, hiddenGradient: loss.hiddenGradient, &activations, gradients: &gradients, rows: &rows)
-        for name in GRUParameters.Name.allCases {
-            let result = gradients.withTensor(name) { $0.values(rows: $0.rows) }
-            #expect(distance(result, try #require(golden.gradients[name.rawValue])) < Self.tolerance, "\(name.rawValue)")
+        encoder.backward(batch, table, hiddenGradient: loss.hiddenGradient, rows: &rows)
+        var compared = 0
+        encoder.forEachParameter { parameter in
+            guard let expected = golden.gradients[parameter.name] else { return }
+            compared += 1
+            #expect(distance(parameter.gradient.values(rows: parameter.rows), expected) < Self.tolerance, "\(parameter.name)")
         }
+        #expect(compared == 4)
         var vectors = [Float](repeating: 0, count: golden.items * golden.width)
         var biases = [Float](repeating: 0, count: golden.items)
         for slot in 0..<rows.count {
@@ -119,23 +121,23 @@ import Testing
 
     @Test func tenStepsGoWherePyTorchGoes() throws {
         var table = try table()
-        var parameters = try encoder()
+        let encoder = encoder()
         let (batch, negatives) = (batch(), negatives())
-        var activations = GRUActivations(positionsMax: 16, dimensions: golden.width)
+        var dropout = Dropout.none
         var loss = SampledSoftmax(positionsMax: 16, negativesMax: golden.negatives.count, dimensions: golden.width)
         var rows = RowGradients(slotsMax: 64, dimensions: golden.width)
-        var gradients = GRUParameters(dimensions: golden.width)
-        var optimizer = Adam(dimensions: golden.width)
+        var optimizer = DenseOptimizer(.adam, rate: golden.dense_rate)
         var losses: [Float] = []
         for _ in golden.losses {
             rows.removeAll()
-            gradients.clear()
-            GRU.forward(parameters, table, batch, into: &activations)
-            losses.append(loss.lossAndGradient(hidden: activations.hidden, batch, negatives, table, rows: &rows))
-            GRU.backward(
-                parameters, batch, hiddenGradient: loss.hiddenGradient, &activations, gradients: &gradients, rows: &rows)
+            encoder.clearGradients()
+            encoder.forward(batch, table, dropout: &dropout)
+            losses.append(encoder.withHidden { loss.lossAndGradient(hidden: $0, batch, negatives, table, rows: &rows) })
+            encoder.backward(batch, table, hiddenGradient: loss.hiddenGradient, rows: &rows)
+            // The file knows items only.
+            encoder.parameters.features.forEachParameter { $0.clearGradient() }
             table.applyAdagrad(rows, rate: golden.rate, epsilon: golden.epsilon)
-            optimizer.update(&parameters, gradients: gradients, rate: golden.dense_rate)
+            encoder.update(&optimizer)
         }
         for (result, expected) in zip(losses, golden.losses) { #expect(abs(result - expected) < 1e-4) }
         let final = table.vectors.values(rows: golden.items)

@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    private static let tensorNames = [GRUParameters.Name.inputWeights, .hiddenWeights, .inputBias, .hiddenBias]
+    private static let tensorNames = ["gru.weight_ih", "gru.weight_hh", "gru.bias_ih", "gru.bias_hh"]
 
     private func table(_ reference: Reference) -> EmbeddingTable {
         var generator = SeededGenerator(seed: 1)
@@ -95,22 +95,23 @@ import Testing
         return table
     }
 
-    private func encoder(_ reference: Reference) -> GRUParameters {
-        var parameters = GRUParameters(dimensions: reference.width)
+    private func encoder(_ reference: Reference) -> GRUEncoder {
+        var generator = SeededGenerator(seed: 1)
+        let encoder = GRUEncoder(positionsMax: 9, dimensions: reference.width, using: &generator)
         let ends = Array(reference.tensorStarts.dropFirst()) + [reference.values.count]
-        for (place, name) in Self.tensorNames.enumerated() {
-            let values = reference.values[reference.tensorStarts[place]..<ends[place]].map { Float($0) }
-            parameters.withMutableTensor(name) { $0.take(values) }
+        encoder.forEachParameter { parameter in
+            guard let place = Self.tensorNames.firstIndex(of: parameter.name) else { return }
+            parameter.value.take(reference.values[reference.tensorStarts[place]..<ends[place]].map { Float($0) })
         }
-        return parameters
+        return encoder
     }
 
     private func batch(_ reference: Reference) -> SequenceBatch {
         var batch = SequenceBatch(positionsMax: 9)
         for window in reference.windows {
             let first = batch.positionCount
-            let items = window.map { ItemIndex($0) }
-            batch.append(items.span) { Float(reference.weights[first + $0]) }
+            let events = window.map { SessionEvent(item: ItemIndex($0)) }
+            batch.append(events.span) { Float(reference.weights[first + $0]) }
         }
         batch.arrange()
         return batch
@@ -120,19 +121,17 @@ import Testing
     private func differentiate(_ reference: Reference) -> (loss: Double, gradient: [Double]) {
         let width = reference.width
         let table = table(reference)
-        let parameters = encoder(reference)
+        let encoder = encoder(reference)
+        var dropout = Dropout.none
         let batch = batch(reference)
         var negatives = NegativeSample(count: reference.negatives.count)
         negatives.items = reference.negatives.map { ItemIndex($0) }
         negatives.logExpectedCounts = reference.logExpected.map { Float($0) }
-        var activations = GRUActivations(positionsMax: 9, dimensions: width)
         var softmax = SampledSoftmax(positionsMax: 9, negativesMax: 4, dimensions: width)
         var rows = RowGradients(slotsMax: 32, dimensions: width)
-        var gradients = GRUParameters(dimensions: width)
-        GRU.forward(parameters, table, batch, into: &activations)
-        let loss = softmax.lossAndGradient(hidden: activations.hidden, batch, negatives, table, rows: &rows)
-        GRU.backward(
-            parameters, batch, hiddenGradient: softmax.hiddenGradient, &activations, gradients: &gradients, rows: &rows)
+        encoder.forward(batch, table, dropout: &dropout)
+        let loss = encoder.withHidden { softmax.lossAndGradient(hidden: $0, batch, negatives, table, rows: &rows) }
+        encoder.backward(batch, table, hiddenGradient: softmax.hiddenGradient, rows: &rows)
 
         var values = [Double](repeating: 0, count: reference.biasStart + reference.items)
         for slot in 0..<rows.count {
@@ -141,8 +140,9 @@ import Testing
             values.replaceSubrange(item * width..<(item + 1) * width, with: vector)
             values[reference.biasStart + item] = Double(rows.bias(at: slot))
         }
-        for name in Self.tensorNames {
-            values += gradients.withTensor(name) { tensor in tensor.values(rows: tensor.rows) }.map { Double($0) }
+        encoder.forEachParameter { parameter in
+            guard Self.tensorNames.contains(parameter.name) else { return }
+            values += parameter.gradient.values(rows: parameter.rows).map { Double($0) }
         }
         return (Double(loss), values)
     }
@@ -159,13 +159,14 @@ import Testing
     }
 
     @Test func clippingKeepsTheDirection() {
-        var gradients = GRUParameters(dimensions: 2)
-        gradients.inputBias[0, 0] = 3
-        gradients.hiddenWeights[5, 1] = 4
-        gradients.clipNorm(to: 10)
-        #expect(gradients.inputBias[0, 0] == 3)
-        gradients.clipNorm(to: 1)
-        #expect(abs(gradients.inputBias[0, 0] - 0.6) < 1e-6)
-        #expect(abs(gradients.hiddenWeights[5, 1] - 0.8) < 1e-6)
+        var generator = SeededGenerator(seed: 1)
+        let encoder = GRUEncoder(positionsMax: 1, dimensions: 2, using: &generator)
+        encoder.parameters.inputBias.gradient[0, 0] = 3
+        encoder.parameters.hiddenWeights.gradient[5, 1] = 4
+        encoder.clipGradients(to: 10)
+        #expect(encoder.parameters.inputBias.gradient[0, 0] == 3)
+        encoder.clipGradients(to: 1)
+        #expect(abs(encoder.parameters.inputBias.gradient[0, 0] - 0.6) < 1e-6)
+        #expect(abs(encoder.parameters.hiddenWeights.gradient[5, 1] - 0.8) < 1e-6)
     }
 }

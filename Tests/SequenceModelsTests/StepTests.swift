@@ -6,7 +6,7 @@ import Testing
 @Suite struct StepTests {
     @Test func aBatchRefusesWhatHasNoTargetOrNoRoom() {
         var batch = SequenceBatch(positionsMax: 3)
-        let (one, three, two): ([ItemIndex], [ItemIndex], [ItemIndex]) = ([7], [1, 2, 3], [4, 5])
+        let (one, three, two) = (events([7]), events([1, 2, 3]), events([4, 5]))
         #expect(!batch.append(one.span) { _ in 1 })
         #expect(batch.append(three.span) { Float($0) })
         #expect(!batch.append(three.span) { _ in 1 })
@@ -28,6 +28,28 @@ import Testing
         batch.removeAll()
         batch.arrange()
         #expect(batch.positionCount == 0 && batch.steps.isEmpty)
+    }
+
+    private func events(_ items: [ItemIndex]) -> [SessionEvent] { items.map { SessionEvent(item: $0) } }
+
+    @Test func aPositionKnowsTypeGapAndRepetition() {
+        var batch = SequenceBatch(positionsMax: 5)
+        let window = [
+            SessionEvent(item: 1, type: 2, gap: 0), SessionEvent(item: 2, type: 0, gap: 5), SessionEvent(item: 2, type: 1, gap: 1),
+            SessionEvent(item: 1, type: 0, gap: 15), SessionEvent(item: 3),
+        ]
+        batch.append(window.span) { _ in 1 }
+        batch.arrange()
+        #expect(batch.types == [2, 0, 1, 0])
+        #expect(batch.gaps == [0, 5, 1, 15])
+        // New, new, the one just before, met earlier.
+        #expect(batch.repetitions == [0, 0, 2, 1])
+    }
+
+    @Test func gapsGoByPowersOfThree() {
+        #expect([-5, 0, 1_999, 2_000, 7_999, 8_000].map { SessionEvent.gapBucket(milliseconds: $0) } == [1, 1, 1, 2, 2, 3])
+        #expect(SessionEvent.gapBucket(milliseconds: 86_400_000) == 11)
+        #expect(SessionEvent.gapBucket(milliseconds: .max) == 15)
     }
 
     @Test func aRowsGradientAddsUpWhateverItsRole() {

@@ -10,31 +10,31 @@ import Testing
 
     private struct Model: ~Copyable {
         var table: EmbeddingTable
-        var parameters: GRUParameters
+        let encoder: GRUEncoder
         var snapshot: Snapshot
         var generator = SeededGenerator(seed: 11)
 
         init() throws {
             table = EmbeddingTable(capacity: items + 3, dimensions: width)
-            parameters = GRUParameters(dimensions: width, using: &generator)
-            snapshot = Snapshot(capacity: items + 3, dimensions: width)
+            encoder = GRUEncoder(positionsMax: 16, dimensions: width, using: &generator)
+            snapshot = Snapshot(capacity: items + 3, serving: encoder)
             for item in 0..<ItemIndex(items) {
                 table.initializeRow(item, limit: 1, bias: generator.nextSymmetric(0.2), using: &generator)
                 try snapshot.refreshItem(item, from: table)
             }
-            try snapshot.refreshEncoder(from: parameters)
+            try snapshot.refreshEncoder()
         }
 
         /// The scores of every item after `window`, in float.
-        func scores(after window: [ItemIndex]) -> [Float] {
+        func scores(after window: [SessionEvent]) -> [Float] {
             var batch = SequenceBatch(positionsMax: window.count)
-            batch.append((window + [0]).span) { _ in 1 }
+            batch.append((window + [SessionEvent(item: 0)]).span) { _ in 1 }
             batch.arrange()
-            var activations = GRUActivations(positionsMax: window.count, dimensions: width)
-            GRU.forward(parameters, table, batch, into: &activations)
+            var dropout = Dropout.none
+            encoder.forward(batch, table, dropout: &dropout)
             return (0..<items).map { item in
-                activations.hidden.withRow(window.count - 1) { hidden in
-                    table.vectors.withRow(item) { dot(hidden, $0) }
+                encoder.withHidden { hidden in
+                    hidden.withRow(window.count - 1) { state in table.vectors.withRow(item) { dot(state, $0) } }
                 } + table.biases[0, item]
             }
         }
@@ -46,7 +46,7 @@ import Testing
         var generator = SeededGenerator(seed: 2)
         var shared = 0
         for _ in 0..<20 {
-            let window = (0..<8).map { _ in ItemIndex(generator.next(below: Self.items)) }
+            let window = (0..<8).map { _ in SessionEvent(item: ItemIndex(generator.next(below: Self.items))) }
             try recommender.rank(after: window.span, in: model.snapshot, limit: 20)
             let listed = (0..<recommender.candidates[0].count).map { recommender.candidates[0].index(at: $0) }
             #expect(listed.count == 20)
@@ -64,7 +64,7 @@ import Testing
     @Test func aChangedRowIsServedAtOnceAndARemovedOneNever() throws {
         var model = try Model()
         var recommender = Recommender(dimensions: Self.width, candidatesMax: 10)
-        let window: [ItemIndex] = [1, 2, 3]
+        let window = [1, 2, 3].map { SessionEvent(item: $0) }
         model.table.biases[0, 77] = 100
         try recommender.rank(after: window.span, in: model.snapshot, limit: 1)
         #expect(recommender.candidates[0].index(at: 0) != 77)
@@ -80,7 +80,7 @@ import Testing
         var model = try Model()
         model.table.vectors[5, 0] = .nan
         #expect(throws: TensorError.notFinite(row: 5)) { try refreshItem(5, &model) }
-        model.parameters.hiddenWeights[7, 3] = .infinity
+        model.encoder.forEachParameter { if $0.name == "gru.weight_hh" { $0.value[7, 3] = .infinity } }
         #expect(throws: TensorError.notFinite(row: 7)) { try refreshEncoder(&model) }
     }
 
@@ -89,7 +89,7 @@ import Testing
     }
 
     private func refreshEncoder(_ model: inout Model) throws(TensorError) {
-        try model.snapshot.refreshEncoder(from: model.parameters)
+        try model.snapshot.refreshEncoder()
     }
 
     @Test func theReasonIsTheMostSimilarItemOfTheSession() throws {

@@ -1,0 +1,97 @@
+internal import Learning
+internal import SequenceModels
+internal import Serving
+internal import Tensors
+
+/// One neural model of an engine: it learns on float rows, is served from int8 rows that follow, and ranks
+/// sessions by itself.
+///
+/// A class because an engine has several in a list; the engine that made it is its only owner.
+final class NeuralMember {
+    let kind: EncoderKind
+    var learner: Learner
+    var snapshot: Snapshot
+    private var recommender: Recommender
+    /// Windows that were learned again.
+    var replayedWindows: UInt64 = 0
+
+    var name: String { kind.rawValue }
+
+    init(_ configuration: LearnerConfiguration, candidatesMax: Int) throws(EngineError) {
+        kind = configuration.encoder
+        learner = Learner(configuration)
+        snapshot = Snapshot(capacity: configuration.itemsMax, serving: learner.encoder)
+        recommender = Recommender(dimensions: configuration.dimensions, candidatesMax: candidatesMax)
+        try refreshEncoder()
+    }
+
+    /// Events of a session that are read.
+    var window: Int { learner.configuration.window }
+
+    /// Takes a row into use for an item that came for the first time; it can be served at once.
+    func addItem(_ item: ItemIndex) throws(EngineError) {
+        learner.addItem(item)
+        try refreshItem(item)
+    }
+
+    // MARK: Serving
+
+    /// Encodes a session into `slot`; only the newest events that the encoder reads count.
+    func encode(_ window: [SessionEvent], limit: Int, into slot: Int) throws(EngineError) {
+        let newest = window.span.extracting(last: self.window)
+        do {
+            try recommender.encode(newest, in: snapshot, limit: limit, into: slot)
+        } catch {
+            throw .diverged("\(name), encoding a session: \(error)")
+        }
+    }
+
+    /// Ranks every item for the sessions in the first `count` slots.
+    func rank(_ count: Int) { recommender.rank(count, in: snapshot) }
+
+    /// The best candidates of a slot, in falling score order.
+    func candidates(ofSlot slot: Int) -> TopK { recommender.candidates[slot] }
+
+    /// The same as a list of items with their scores.
+    func order(ofSlot slot: Int) -> [(item: ItemIndex, score: Float)] {
+        let candidates = recommender.candidates[slot]
+        return (0..<candidates.count).map { (ItemIndex(candidates.index(at: $0)), candidates.score(at: $0)) }
+    }
+
+    func score(_ item: ItemIndex, slot: Int) -> Float { recommender.score(item, slot, in: snapshot) }
+
+    // MARK: Learning
+
+    /// Adds a window to the coming step.
+    @discardableResult
+    func stage(_ window: Span<SessionEvent>, weight: Float) -> Bool { learner.stage(window, weight: weight) }
+
+    /// Takes one step on what was staged; the served rows and the served encoder follow.
+    ///
+    /// - Parameter touched: called with each row that changed.
+    func step(touched: (ItemIndex) -> Void) throws(EngineError) {
+        guard learner.step() != nil else { return }
+        for place in 0..<learner.touchedCount {
+            let item = learner.touchedItem(at: place)
+            touched(item)
+            try refreshItem(item)
+        }
+        try refreshEncoder()
+    }
+
+    func refreshItem(_ item: ItemIndex) throws(EngineError) {
+        do {
+            try snapshot.refreshItem(item, from: learner.table)
+        } catch {
+            throw .diverged("\(name), item row \(item): \(error)")
+        }
+    }
+
+    func refreshEncoder() throws(EngineError) {
+        do {
+            try snapshot.refreshEncoder()
+        } catch {
+            throw .diverged("\(name), encoder: \(error)")
+        }
+    }
+}

@@ -1,0 +1,57 @@
+public import Tensors
+
+/// One dense tensor that is learned, with its gradient and what its optimizer remembers of it.
+///
+/// Embedding rows are not parameters of this kind: a step touches few of them, see `EmbeddingTable`.
+public struct Parameter: ~Copyable {
+    /// What it is called in checkpoints and exports, for example "gru.weight_ih".
+    public let name: String
+    public var value: Matrix
+    /// Of the step under way; added to by the backward pass.
+    public var gradient: Matrix
+    /// Running mean of the gradient: Adam's first moment, or SGD's momentum.
+    public var firstMoment: Matrix
+    /// Running mean of its square (Adam), or its sum (Adagrad).
+    public var secondMoment: Matrix
+
+    /// What the optimizer's rate is multiplied by.
+    public var rateScale: Float = 1
+
+    public var rows: Int { value.rows }
+    public var columns: Int { value.columns }
+
+    /// All values `initial`.
+    public init(_ name: String, rows: Int, columns: Int, initial: Float = 0) {
+        self.name = name
+        value = Matrix(rows: rows, columns: columns)
+        gradient = Matrix(rows: rows, columns: columns)
+        firstMoment = Matrix(rows: rows, columns: columns)
+        secondMoment = Matrix(rows: rows, columns: columns)
+        if initial != 0 { value.fill(initial, rows: 0..<rows) }
+    }
+
+    /// Values uniform in [-limit, limit).
+    public init(_ name: String, rows: Int, columns: Int, limit: Float, using generator: inout SeededGenerator) {
+        self.init(name, rows: rows, columns: columns)
+        for row in 0..<rows {
+            for column in 0..<columns { value[row, column] = generator.nextSymmetric(limit) }
+        }
+    }
+
+    public mutating func clearGradient() {
+        gradient.fill(0, rows: 0..<rows)
+    }
+
+    /// The square of the gradient's Euclidean norm.
+    public var squaredGradientNorm: Float {
+        (0..<rows).reduce(Float(0)) { sum, row in sum + gradient.withRow(row) { dot($0, $0) } }
+    }
+
+    public mutating func scaleGradient(by factor: Float) {
+        for row in 0..<rows {
+            gradient.withMutableRow(row) { values in
+                for column in 0..<values.count { values[column] *= factor }
+            }
+        }
+    }
+}

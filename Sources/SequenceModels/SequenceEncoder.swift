@@ -1,0 +1,58 @@
+public import Tensors
+
+// P = positions of a batch, D = hidden width
+
+/// A network that turns the events of a session into a hidden state after each of them: what is scored
+/// against the item vectors.
+///
+/// An encoder owns its parameters and the workspace of one step. It is a class because an engine has
+/// several of different kinds side by side; it is called once a step, never once an element.
+public protocol SequenceEncoder: AnyObject {
+    /// Width of item vectors and hidden states, D.
+    var dimensions: Int { get }
+    /// The most positions in one batch.
+    var positionsMax: Int { get }
+
+    /// Encodes every window of `batch`, which is arranged; ``withHidden(_:)`` then gives the states.
+    ///
+    /// - Parameter dropout: what is left out by chance in this step; `Dropout.none` outside training.
+    func forward(_ batch: SequenceBatch, _ table: borrowing EmbeddingTable, dropout: inout Dropout)
+
+    /// The states of the last `forward`, [P x D]: row p is the state after position p.
+    func withHidden<R>(_ body: (borrowing Matrix) -> R) -> R
+
+    /// Back-propagates through the last `forward`.
+    ///
+    /// - Parameters:
+    ///   - hiddenGradient: dL/dh for each position, [P x D].
+    ///   - rows: gradient of the embedding rows that were read; added to.
+    func backward(
+        _ batch: SequenceBatch, _ table: borrowing EmbeddingTable, hiddenGradient: borrowing Matrix,
+        rows: inout RowGradients)
+
+    /// Every dense tensor, always in the same order.
+    func forEachParameter(_ body: (inout Parameter) -> Void)
+}
+
+extension SequenceEncoder {
+    /// Forgets the gradient of the step before.
+    public func clearGradients() {
+        forEachParameter { $0.clearGradient() }
+    }
+
+    /// Scales all gradients down together so that their Euclidean norm is at most `limit` (Pascanu, Mikolov
+    /// and Bengio 2013).
+    public func clipGradients(to limit: Float) {
+        var square: Float = 0
+        forEachParameter { square += $0.squaredGradientNorm }
+        guard square > limit * limit else { return }
+        let factor = limit / square.squareRoot()
+        forEachParameter { $0.scaleGradient(by: factor) }
+    }
+
+    /// One step of `optimizer` on every parameter.
+    public func update(_ optimizer: inout DenseOptimizer) {
+        optimizer.beginStep()
+        forEachParameter { optimizer.update(&$0) }
+    }
+}

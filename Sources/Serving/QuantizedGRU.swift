@@ -1,0 +1,86 @@
+internal import SequenceModels
+internal import Tensors
+
+// D = hidden width
+
+/// `GRU` in int8. Both products of a step are int8; gates and state are float.
+final class QuantizedGRU: QuantizedEncoder {
+    private let encoder: GRUEncoder
+    /// W_i with b_i as the rows' biases, [3D x D].
+    private var inputWeights: QuantizedTable
+    /// W_h with b_h as the rows' biases, [3D x D].
+    private var hiddenWeights: QuantizedTable
+    private var input: QuantizedQueries
+    private var state: QuantizedQueries
+    /// [1 x D]
+    private var vector: Matrix
+    /// [1 x 3D] each.
+    private var inputGates: Matrix
+    private var hiddenGates: Matrix
+    private var gates: Matrix
+    /// h after a step, [1 x D].
+    private var next: Matrix
+    private var features: ServedFeatures
+
+    /// - Parameter encoder: the float twin, of a width that is a multiple of 16.
+    init(_ encoder: GRUEncoder) {
+        let dimensions = encoder.dimensions
+        self.encoder = encoder
+        inputWeights = QuantizedTable(capacity: 3 * dimensions, columns: dimensions)
+        hiddenWeights = QuantizedTable(capacity: 3 * dimensions, columns: dimensions)
+        input = QuantizedQueries(capacity: 1, columns: dimensions)
+        state = QuantizedQueries(capacity: 1, columns: dimensions)
+        vector = Matrix(rows: 1, columns: dimensions)
+        inputGates = Matrix(rows: 1, columns: 3 * dimensions)
+        hiddenGates = Matrix(rows: 1, columns: 3 * dimensions)
+        gates = Matrix(rows: 1, columns: 3 * dimensions)
+        next = Matrix(rows: 1, columns: dimensions)
+        features = ServedFeatures(dimensions: dimensions)
+    }
+
+    func refresh() throws(TensorError) {
+        for row in 0..<inputWeights.capacity {
+            try inputWeights.setRow(
+                row, from: encoder.parameters.inputWeights.value, sourceRow: row,
+                bias: encoder.parameters.inputBias.value[0, row])
+            try hiddenWeights.setRow(
+                row, from: encoder.parameters.hiddenWeights.value, sourceRow: row,
+                bias: encoder.parameters.hiddenBias.value[0, row])
+        }
+        features.refresh(from: encoder.parameters.features)
+    }
+
+    func encode(
+        _ window: Span<SessionEvent>, items: borrowing QuantizedTable, into hidden: inout Matrix
+    ) throws(TensorError) {
+        hidden.fill(0, rows: 0..<1)
+        for position in 0..<window.count {
+            features.read(position, of: window, items: items, into: &vector)
+            try input.quantize(vector, row: 0, into: 0)
+            try state.quantize(hidden, row: 0, into: 0)
+            inputGates.withMutableRow(0) { inputWeights.scores(input, 0, into: &$0) }
+            hiddenGates.withMutableRow(0) { hiddenWeights.scores(state, 0, into: &$0) }
+            Self.activate(inputGates, hiddenGates, previous: hidden, gates: &gates, next: &next)
+            hidden.copyRow(0, from: next, row: 0)
+        }
+    }
+
+    private static func activate(
+        _ inputGates: borrowing Matrix, _ hiddenGates: borrowing Matrix, previous: borrowing Matrix,
+        gates: inout Matrix, next: inout Matrix
+    ) {
+        inputGates.withRow(0) { inputGates in
+            hiddenGates.withRow(0) { hiddenGates in
+                previous.withRow(0) { previous in
+                    gates.withMutableRow(0) { gates in
+                        next.withMutableRow(0) { next in
+                            gruGates(
+                                inputGates: inputGates, hiddenGates: hiddenGates, previous: previous,
+                                gates: &gates, next: &next)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+internal import SequenceModels
+internal import Tensors
+
+// D = hidden width
+
+/// What an int8 encoder reads at a position: the item's served vector with the learned vectors of the
+/// event's type, gap and repetition added, as `InputFeatures` does in training.
+struct ServedFeatures: ~Copyable {
+    private var types: Matrix
+    private var gaps: Matrix
+    private var repetitions: Matrix
+
+    init(dimensions: Int) {
+        types = Matrix(rows: SessionEvent.typesMax, columns: dimensions)
+        gaps = Matrix(rows: SessionEvent.gapsMax, columns: dimensions)
+        repetitions = Matrix(rows: SessionEvent.repetitionsMax, columns: dimensions)
+    }
+
+    mutating func refresh(from features: borrowing InputFeatures) {
+        types.copy(features.types.value)
+        gaps.copy(features.gaps.value)
+        repetitions.copy(features.repetitions.value)
+    }
+
+    /// Fills row 0 of `vector`, [1 x D].
+    func read(_ position: Int, of window: Span<SessionEvent>, items: borrowing QuantizedTable, into vector: inout Matrix) {
+        let event = window[position]
+        vector.withMutableRow(0) { items.dequantizeRow(Int(event.item), into: &$0) }
+        vector.addRow(0, from: types, row: Int(event.type), scale: 1)
+        vector.addRow(0, from: gaps, row: Int(event.gap), scale: 1)
+        vector.addRow(0, from: repetitions, row: SessionEvent.repetition(position, in: window), scale: 1)
+    }
+}

@@ -66,6 +66,10 @@ let package = Package(
 
         // Layer 5: what is built around an engine.
         .target(
+            name: "Delivery",
+            dependencies: ["Events", "Checkpoints", "Telemetry", "Learning", "Engine", "StateStore", "Streaming"],
+            swiftSettings: strict),
+        .target(
             name: "HTTPService",
             dependencies: [
                 "Events", "Telemetry", .product(name: "Hummingbird", package: "hummingbird"),
@@ -83,7 +87,7 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "CSystemd", "Events", "Checkpoints", "Telemetry", "Tensors", "Learning", "Engine", "StateStore",
-                "Streaming", "Settings", "HTTPService",
+                "Streaming", "Settings", "Delivery", "HTTPService",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -134,6 +138,9 @@ let package = Package(
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Engine", "Events"]),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "EndToEndTests", dependencies: ["Events", "Streaming"]),
+        .testTarget(
+            name: "DeliveryTests",
+            dependencies: ["Delivery", "Checkpoints", "Engine", "Events", "StateStore", "Streaming", "Telemetry"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Engine", "Events", "HTTPService", "StateStore", "Streaming"]),
     ],
     cxxLanguageStandard: .cxx17

@@ -14,8 +14,6 @@ final class Board: Sendable {
         var isStopping = false
         /// A configuration to take over, the newest.
         var newSettings: Settings?
-        /// The outcome of the checkpoint that was being written.
-        var checkpointOutcome: CheckpointOutcome?
     }
 
     private let contents = Mutex(Contents())

@@ -1,42 +1,42 @@
 internal import Checkpoints
+internal import Delivery
 internal import Dispatch
 internal import StateStore
-
-/// How the writing of a checkpoint ended.
-struct CheckpointOutcome: Sendable {
-    /// The checkpoint, where it failed: its rows are to be written again.
-    var failed: Checkpoint?
-    var error: StateStoreError?
-}
+internal import Synchronization
 
 /// Writes checkpoints beside the engine, one at a time: the stream goes on meanwhile.
-final class CheckpointWriter: Sendable {
+final class CheckpointWriter: CheckpointStore, Sendable {
     private let store: StateStore
-    private let board: Board
+    private let outcome = Mutex<CheckpointOutcome?>(nil)
     private let queue = DispatchQueue(label: "freshet.checkpoint")
 
-    init(_ store: StateStore, board: Board) {
+    init(_ store: StateStore) {
         self.store = store
-        self.board = board
     }
 
-    /// Starts writing; the outcome appears on the board.
     func start(_ checkpoint: Checkpoint) {
-        queue.async { [store, board] in
-            let outcome = Self.write(checkpoint, to: store)
-            board.with { $0.checkpointOutcome = outcome }
+        queue.async { [self] in
+            let written = write(checkpoint)
+            outcome.withLock { $0 = written }
         }
     }
 
-    /// Writes now, after what is being written.
-    func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome {
-        queue.sync { [store] in Self.write(checkpoint, to: store) }
+    func takeOutcome() -> CheckpointOutcome? {
+        outcome.withLock { outcome in
+            let taken = outcome
+            outcome = nil
+            return taken
+        }
     }
 
-    private static func write(_ checkpoint: Checkpoint, to store: StateStore) -> CheckpointOutcome {
+    func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome {
+        queue.sync { write(checkpoint) }
+    }
+
+    private func write(_ checkpoint: Checkpoint) -> CheckpointOutcome {
         do throws(StateStoreError) {
             try store.write(checkpoint)
-            return CheckpointOutcome(failed: nil, error: nil)
+            return .written
         } catch {
             return CheckpointOutcome(failed: checkpoint, error: error)
         }

@@ -1,3 +1,4 @@
+internal import Delivery
 public import Engine
 public import StateStore
 public import Streaming
@@ -7,7 +8,17 @@ public enum DaemonError: Error, Sendable {
     case state(StateStoreError)
     case engine(EngineError)
     case streaming(StreamingError)
+    case transaction(TransactionError)
     case decoder
+
+    init(_ error: DeliveryError) {
+        switch error {
+        case .engine(let error): self = .engine(error)
+        case .streaming(let error): self = .streaming(error)
+        case .transaction(let error): self = .transaction(error)
+        case .state(let error): self = .state(error)
+        }
+    }
 
     /// sysexits(3), as the README lists them.
     public var exitCode: Int32 {
@@ -15,6 +26,7 @@ public enum DaemonError: Error, Sendable {
         case .state, .engine(.stateMismatch): 74
         case .engine(.diverged), .decoder: 70
         case .streaming(let error): error.recovery == .reconfigure ? 78 : 69
+        case .transaction: 69
         }
     }
 }
@@ -25,6 +37,7 @@ extension DaemonError: CustomStringConvertible {
         case .state(let error): error.description
         case .engine(let error): error.description
         case .streaming(let error): error.description
+        case .transaction(let error): error.description
         case .decoder: "there is no memory for a JSON parser: raise the memory limit"
         }
     }

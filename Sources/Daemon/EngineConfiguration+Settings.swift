@@ -1,3 +1,4 @@
+internal import Delivery
 public import Engine
 internal import Events
 internal import Learning
@@ -22,6 +23,17 @@ extension EngineConfiguration {
         purchaseTypes = settings.learning.purchaseTypes
         eventWeights = settings.learning.eventWeights.mapValues(Float.init)
         rules = ListRules(count: settings.recommendations.count, exclusions: settings.recommendations.exclusions)
+    }
+}
+
+extension DeliveryConfiguration {
+    /// The delivery loop's part of a daemon's configuration.
+    init(_ settings: Settings) {
+        self.init()
+        recommendationsTopic = settings.topics.recommendations
+        deadLettersTopic = settings.topics.deadLetters
+        isReproducible = settings.learning.isReproducible
+        checkpointInterval = settings.state.checkpointInterval
     }
 }
 

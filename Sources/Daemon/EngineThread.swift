@@ -1,4 +1,4 @@
-internal import Checkpoints
+internal import Delivery
 internal import Engine
 internal import Events
 internal import HTTPService
@@ -8,38 +8,23 @@ internal import StateStore
 internal import Streaming
 internal import Telemetry
 
-/// The one thread that owns everything that changes: it polls a batch, steps the engine, publishes,
-/// commits and checkpoints, in that order, and answers queries between batches.
+/// The one thread that owns everything that changes: it turns the delivery loop, and between turns answers
+/// queries, takes over settings and reports.
 struct EngineThread: ~Copyable {
     var settings: Settings
     let board: Board
     let queries: QueryQueue
     let logger: Logger
+    var loop: DeliveryLoop<KafkaWorld>
 
-    var engine: Engine
-    var decoder: EventDecoder
-    let store: StateStore
-    let writer: CheckpointWriter
-    let consumer: Consumer
-    let producer: Producer
+    private var lastReport: Duration?
+    private let time = SystemTime()
+    /// For each kind of passing trouble, when it may be logged again.
+    private var quietUntil: [String: Duration] = [:]
 
-    var tracker = OffsetTracker()
-    var outbox = Outbox()
-    var figures = StreamFigures()
-    /// Below this offset, for each partition, an earlier run has answered.
-    var answeredBefore: [TopicPartition: Int64] = [:]
-    var assigned: Set<TopicPartition> = []
-    /// Partitions that came while the brokers could not say what is committed.
-    var awaitingStart: Set<TopicPartition> = []
-    var highWatermarks: [TopicPartition: Int64] = [:]
-    var reports: [DeliveryReport] = []
-    /// For each kind of passing error, when it may be logged again.
-    var quietUntil: [String: ContinuousClock.Instant] = [:]
-
-    /// Records in one batch.
-    static let batchMax = 256
-    /// Records on their way to Kafka before reading pauses.
-    static let inFlightMax = 10_000
+    private static let reportInterval = Duration.milliseconds(500)
+    /// A broker that is down is tried every second, and reported at this interval.
+    private static let quietTime = Duration.seconds(30)
 
     init(_ settings: Settings, board: Board, queries: QueryQueue, logger: Logger) throws(DaemonError) {
         let store: StateStore
@@ -61,59 +46,63 @@ struct EngineThread: ~Copyable {
         self.board = board
         self.queries = queries
         self.logger = logger
-        self.store = store
-        self.consumer = consumer
-        self.producer = producer
-        self.decoder = decoder
-        writer = CheckpointWriter(store, board: board)
-        engine = restored
+        loop = DeliveryLoop(
+            DeliveryConfiguration(settings), engine: restored, decoder: decoder, consumer: consumer,
+            producer: producer, store: CheckpointWriter(store), time: time)
         board.with { $0.isRestored = true }
     }
 
     /// Runs until the board says stop, then drains.
     mutating func run() throws(DaemonError) {
         SystemdNotifier.ready()
-        var events: [ConsumerEvent] = []
         while !board.with({ $0.isStopping }) {
-            try turn(&events)
+            takeOverSettings()
+            try answerQueries()
+            try deliver { loop throws(DeliveryError) in try loop.turn() }
+            reportIfDue()
         }
-        try drain()
-    }
-
-    /// One turn of the loop. Every wait in it is bounded.
-    private mutating func turn(_ events: inout [ConsumerEvent]) throws(DaemonError) {
-        takeOverSettings()
-        try answerQueries()
-        events.removeAll(keepingCapacity: true)
-        if outbox.count < Self.inFlightMax {
-            // With records under way their acknowledgements are looked for every millisecond.
-            let wait: Duration = outbox.count > 0 ? .milliseconds(1) : .milliseconds(20)
-            consumer.poll(into: &events, eventsMax: Self.batchMax, timeout: wait)
-        }
-        try handle(events)
-        try collectDeliveries(timeout: outbox.count < Self.inFlightMax ? .zero : .milliseconds(5))
-        try startAwaiting()
-        let now = ContinuousClock.now
-        if figures.isCommitDue(now) { try commit(waiting: false) }
-        if figures.isReportDue(now) { publishReport(now) }
-        try checkpointIfDue(now)
-        board.with { $0.heartbeat = now }
-    }
-
-    /// Stops reading, delivers and commits what is under way, and writes the last checkpoint.
-    private mutating func drain() throws(DaemonError) {
         SystemdNotifier.stopping()
-        logger.info("draining", metadata: ["in_flight": "\(outbox.count)"])
-        let deadline = ContinuousClock.now + .seconds(10)
-        while outbox.count > 0, ContinuousClock.now < deadline {
-            try collectDeliveries(timeout: .milliseconds(50))
-        }
-        try commit(waiting: true)
-        let outcome = writer.finish(engine.takeCheckpoint())
-        consumer.close(timeout: .seconds(5))
+        logger.info("draining")
+        try deliver { loop throws(DeliveryError) in try loop.drain() }
         queries.close()
-        publishReport(ContinuousClock.now)
-        if let error = outcome.error { throw .state(error) }
-        logger.info("stopped", metadata: ["model_version": "\(engine.modelVersion)"])
+        publishReport()
+        logger.info("stopped", metadata: ["model_version": "\(loop.engine.modelVersion)"])
+    }
+
+    /// Runs a part of the loop, and logs what happened in it, however it ended.
+    private mutating func deliver(
+        _ body: (inout DeliveryLoop<KafkaWorld>) throws(DeliveryError) -> Void
+    ) throws(DaemonError) {
+        var failure: DeliveryError?
+        do throws(DeliveryError) { try body(&loop) } catch { failure = error }
+        for notice in loop.takeNotices() { log(notice) }
+        if let failure { throw DaemonError(failure) }
+    }
+
+    private mutating func log(_ notice: DeliveryNotice) {
+        switch notice {
+        case .assigned, .released:
+            logger.info("\(notice)")
+        case .lost, .passedOver, .checkpointFailed:
+            logger.error("\(notice)")
+        case .passing, .transactionAborted, .transactionWaits:
+            let now = time.elapsed()
+            guard quietUntil[notice.kind].map({ $0 < now }) ?? true else { return }
+            quietUntil[notice.kind] = now + Self.quietTime
+            logger.warning("\(notice)")
+        }
+    }
+
+    private mutating func reportIfDue() {
+        let now = time.elapsed()
+        let (isConnected, count) = (loop.isConnected, loop.assigned.count)
+        board.with { contents in
+            contents.heartbeat = ContinuousClock.now
+            contents.isConnected = isConnected
+            contents.assignedPartitions = count
+        }
+        if let lastReport, now - lastReport < Self.reportInterval { return }
+        lastReport = now
+        publishReport()
     }
 }

@@ -8,6 +8,11 @@ public struct ClientStatistics: Equatable, Sendable {
     /// For each partition being read, the offset after its last record.
     public var highWatermarks: [TopicPartition: Int64]
 
+    public init(isConnected: Bool, highWatermarks: [TopicPartition: Int64]) {
+        self.isConnected = isConnected
+        self.highWatermarks = highWatermarks
+    }
+
     init?(json: [UInt8]) {
         // Statistics that do not decode are skipped: the next ones come in a second.
         guard let document = try? JSONDecoder().decode(Document.self, from: Data(json)) else { return nil }

@@ -5,18 +5,24 @@ public import Events
 /// callback runs elsewhere, and decisions are the caller's.
 ///
 /// Works from the start whether or not a broker is there; failures come as events.
-@safe public final class Consumer {
-    private let client: KafkaClient
+@safe public final class Consumer: RecordConsumer {
+    let client: KafkaClient
     private let queue: OpaquePointer
     private var isClosed = false
+    /// Where a partition is read from that the group never committed.
+    private let unreadStart: Int64
 
+    /// - Parameter topics: what to subscribe to; none for a reader of partitions outside of any group.
     public init(_ configuration: KafkaConfiguration, topics: [String]) throws(StreamingError) {
+        unreadStart = Int64(configuration.startsAtEnd ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING)
         client = try KafkaClient(
-            RD_KAFKA_CONSUMER, properties: configuration.consumerProperties,
+            RD_KAFKA_CONSUMER,
+            properties: topics.isEmpty ? configuration.readerProperties : configuration.consumerProperties,
             events: RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS
                 | RD_KAFKA_EVENT_OFFSET_COMMIT)
         unsafe rd_kafka_poll_set_consumer(client.handle)
         unsafe queue = rd_kafka_queue_get_consumer(client.handle)
+        guard !topics.isEmpty else { return }
         let list = PartitionList(topics.map { (TopicPartition(topic: $0, partition: -1), -1) })
         let code = unsafe rd_kafka_subscribe(client.handle, list.list)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw StreamingError(code: code, detail: "") }
@@ -55,7 +61,7 @@ public import Events
             starts.map { partition, start in
                 switch start {
                 case .offset(let offset): (partition, offset)
-                case .committed: (partition, Int64(RD_KAFKA_OFFSET_STORED))
+                case .unread: (partition, unreadStart)
                 }
             })
         try unsafe Self.check(rd_kafka_incremental_assign(client.handle, list.list))
@@ -75,6 +81,42 @@ public import Events
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET else {
             throw StreamingError(code: code, detail: "committing offsets")
         }
+    }
+
+    public func groupMetadata() throws(StreamingError) -> GroupMetadata {
+        guard let membership = unsafe rd_kafka_consumer_group_metadata(client.handle) else {
+            throw .cannotStart(reason: "the consumer has no group")
+        }
+        defer { unsafe rd_kafka_consumer_group_metadata_destroy(membership) }
+        var buffer: UnsafeMutableRawPointer?
+        var size = 0
+        try unsafe Self.check(rd_kafka_consumer_group_metadata_write(membership, &buffer, &size))
+        defer { unsafe rd_kafka_mem_free(client.handle, buffer) }
+        return GroupMetadata(bytes: unsafe Array(UnsafeRawBufferPointer(start: buffer, count: size)))
+    }
+
+    public func offsetRange(of partition: TopicPartition, timeout: Duration) throws(StreamingError) -> Range<Int64> {
+        var low: Int64 = 0
+        var high: Int64 = 0
+        let code = unsafe rd_kafka_query_watermark_offsets(
+            client.handle, partition.topic, partition.partition, &low, &high, timeout.milliseconds)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw StreamingError(code: code, detail: "asking what \(partition) holds") }
+        return max(0, low)..<max(0, low, high)
+    }
+
+    public func partitionCount(of topic: String, timeout: Duration) throws(StreamingError) -> Int {
+        guard let handle = unsafe rd_kafka_topic_new(client.handle, topic, nil) else {
+            throw .cannotStart(reason: "\(topic) is not a topic name")
+        }
+        defer { unsafe rd_kafka_topic_destroy(handle) }
+        var found: UnsafePointer<rd_kafka_metadata>?
+        let code = unsafe rd_kafka_metadata(client.handle, 0, handle, &found, timeout.milliseconds)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe found else {
+            throw StreamingError(code: code, detail: "asking for \(topic)")
+        }
+        defer { unsafe rd_kafka_metadata_destroy(metadata) }
+        guard unsafe metadata.pointee.topic_cnt == 1 else { return 0 }
+        return unsafe Int(metadata.pointee.topics[0].partition_cnt)
     }
 
     /// Leaves the group, so that its partitions go on elsewhere at once. Nothing can be polled after.
@@ -139,7 +181,7 @@ public import Events
     private func commitOutcome(_ event: OpaquePointer) -> ConsumerEvent {
         let code = unsafe rd_kafka_event_error(event)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let list = unsafe rd_kafka_event_topic_partition_list(event) else {
-            return .failure(StreamingError(code: code, detail: "committing offsets"))
+            return .commitFailed(StreamingError(code: code, detail: "committing offsets"))
         }
         let offsets = unsafe PartitionList.entries(of: list).filter { $0.offset >= 0 }
         return .committed(Dictionary(offsets.map { ($0.partition, $0.offset) }, uniquingKeysWith: max))

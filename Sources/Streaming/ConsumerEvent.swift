@@ -12,12 +12,19 @@ public enum ConsumerEvent: Sendable {
     case statistics(ClientStatistics)
     /// A commit was answered.
     case committed([TopicPartition: Int64])
+    /// A commit that was not waited for failed.
+    case commitFailed(StreamingError)
+    /// The offset to read is no longer, or not yet, in the partition: reading stands still until it is
+    /// assigned anew.
+    case outOfRange(TopicPartition)
+    /// A reader outside of any group has read all there is, up to this offset; more may come.
+    case endOfPartition(TopicPartition, offset: Int64)
     case failure(StreamingError)
 }
 
 /// Where reading of a partition starts.
 public enum StartOffset: Equatable, Sendable {
     case offset(Int64)
-    /// Where the group committed; at the beginning where it never did.
-    case committed
+    /// Nothing was ever read: at the beginning, or where `auto.offset.reset` says.
+    case unread
 }

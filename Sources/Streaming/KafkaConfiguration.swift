@@ -5,6 +5,8 @@ public struct KafkaConfiguration: Sendable {
     public var clientID = "freshet"
     /// Whether a topic that does not exist may be created by asking for it, where the broker allows it.
     public var createsTopics = true
+    /// The name under which transactions are made; nil for none. One producer at a time has it.
+    public var transactionalID: String?
     /// Passed through as they are; they win over ours.
     public var properties: [String: String] = [:]
 
@@ -26,19 +28,36 @@ public struct KafkaConfiguration: Sendable {
         ]
     }
 
+    /// Whether a group without commits starts with what comes next.
+    var startsAtEnd: Bool { ["latest", "largest", "end"].contains(properties["auto.offset.reset"]) }
+
     var consumerProperties: [String: String] {
         var all = commonProperties
         all["group.id"] = groupID
         all["enable.auto.commit"] = "false"
         all["enable.auto.offset.store"] = "false"
-        all["auto.offset.reset"] = "earliest"
         all["partition.assignment.strategy"] = "cooperative-sticky"
         all["allow.auto.create.topics"] = createsTopics ? "true" : "false"
         // The queue is part of the memory promise; the default is 64 MiB.
         all["queued.max.messages.kbytes"] = "8192"
         all["fetch.wait.max.ms"] = "50"
-        return all.merging(properties) { _, theirs in theirs }
+        all.merge(properties.filter { !Self.producerOnly.contains($0.key) }) { _, theirs in theirs }
+        // Records that are gone before they were read are an event, never passed over in silence.
+        all["auto.offset.reset"] = "error"
+        return all
     }
+
+    /// A consumer that reads partitions to their ends, outside of any group.
+    var readerProperties: [String: String] {
+        var all = consumerProperties
+        all["enable.partition.eof"] = "true"
+        return all
+    }
+
+    private static let producerOnly: Set<String> = ["transaction.timeout.ms"]
+    private static let consumerOnly: Set<String> = [
+        "session.timeout.ms", "fetch.wait.max.ms", "auto.offset.reset", "max.poll.interval.ms", "isolation.level",
+    ]
 
     var producerProperties: [String: String] {
         var all = commonProperties
@@ -50,7 +69,12 @@ public struct KafkaConfiguration: Sendable {
         all["message.max.bytes"] = "50000000"
         all["queue.buffering.max.messages"] = "20000"
         all["queue.buffering.max.kbytes"] = "65536"
-        let consumerOnly: Set<String> = ["session.timeout.ms", "fetch.wait.max.ms", "auto.offset.reset", "max.poll.interval.ms"]
-        return all.merging(properties.filter { !consumerOnly.contains($0.key) }) { _, theirs in theirs }
+        if let transactionalID {
+            all["transactional.id"] = transactionalID
+            // A transaction lasts a fraction of a second: what a killed instance left open is in the way of
+            // `read_committed` readers for no longer than this.
+            all["transaction.timeout.ms"] = "15000"
+        }
+        return all.merging(properties.filter { !Self.consumerOnly.contains($0.key) }) { _, theirs in theirs }
     }
 }

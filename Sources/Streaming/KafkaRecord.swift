@@ -37,6 +37,8 @@ public struct KafkaRecord: Equatable, Sendable {
 /// A record to be written.
 public struct OutgoingRecord: Equatable, Sendable {
     public var topic: String
+    /// nil for the partition that the key asks for.
+    public var partition: Int32?
     public var key: [UInt8]?
     public var value: [UInt8]?
     public var headers: [KafkaHeader]

@@ -5,11 +5,11 @@ internal import Events
 enum MessageReader {
     static func event(of message: UnsafePointer<rd_kafka_message_t>) -> ConsumerEvent {
         guard unsafe message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            if let event = unsafe position(of: message) { return event }
             let detail = unsafe rd_kafka_message_errstr(message).map { unsafe String(cString: $0) } ?? ""
             return unsafe .failure(StreamingError(code: message.pointee.err, detail: detail))
         }
-        let topic = unsafe String(cString: rd_kafka_topic_name(message.pointee.rkt))
-        let place = unsafe TopicPartition(topic: topic, partition: message.pointee.partition)
+        let place = unsafe partition(of: message)
         var kind = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
         let milliseconds = unsafe rd_kafka_message_timestamp(message, &kind)
         let isTimed = kind != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && milliseconds >= 0
@@ -19,6 +19,22 @@ enum MessageReader {
                 timestamp: isTimed ? Timestamp(milliseconds: milliseconds) : nil,
                 key: bytes(message.pointee.key, message.pointee.key_len),
                 value: bytes(message.pointee.payload, message.pointee.len), headers: headers(of: message)))
+    }
+
+    /// The errors that say where reading stands.
+    private static func position(of message: UnsafePointer<rd_kafka_message_t>) -> ConsumerEvent? {
+        switch unsafe message.pointee.err {
+        case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+            unsafe .outOfRange(partition(of: message))
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+            unsafe .endOfPartition(partition(of: message), offset: message.pointee.offset)
+        default: nil
+        }
+    }
+
+    private static func partition(of message: UnsafePointer<rd_kafka_message_t>) -> TopicPartition {
+        unsafe TopicPartition(
+            topic: String(cString: rd_kafka_topic_name(message.pointee.rkt)), partition: message.pointee.partition)
     }
 
     /// A null pointer is a null key or value; an empty one is empty.

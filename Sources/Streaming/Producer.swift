@@ -6,12 +6,17 @@ public struct DeliveryReport: Sendable {
     public var token: UInt
     /// nil where the brokers have it.
     public var failure: StreamingError?
+
+    public init(token: UInt, failure: StreamingError?) {
+        self.token = token
+        self.failure = failure
+    }
 }
 
 /// Writes records, idempotently: each is on the brokers once, or is reported as failed. Used by one
 /// thread.
 @safe public final class Producer {
-    private let client: KafkaClient
+    let client: KafkaClient
     private let queue: OpaquePointer
     /// Held so that their leaders are known before the first record: looking them up takes a second.
     private let topics: [OpaquePointer]
@@ -47,6 +52,8 @@ public struct DeliveryReport: Sendable {
                         Self.argument(RD_KAFKA_VTYPE_MSGFLAGS) { unsafe $0.u.i = Int32(RD_KAFKA_MSG_F_COPY) })
                     unsafe arguments.append(
                         Self.argument(RD_KAFKA_VTYPE_OPAQUE) { unsafe $0.u.ptr = UnsafeMutableRawPointer(bitPattern: token) })
+                    unsafe arguments.append(
+                        Self.argument(RD_KAFKA_VTYPE_PARTITION) { unsafe $0.u.i32 = record.partition ?? RD_KAFKA_PARTITION_UA })
                     unsafe arguments.append(
                         Self.argument(RD_KAFKA_VTYPE_KEY) { unsafe $0.u.mem.ptr = key; unsafe $0.u.mem.size = keyCount })
                     unsafe arguments.append(

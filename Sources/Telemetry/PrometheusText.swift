@@ -24,6 +24,11 @@ public struct PrometheusText: Sendable {
         sample("freshet_recommendations_published_total", [:], Double(report.recommendationsPublished))
         family("freshet_undeliverable_total", "counter", "Records that the brokers will never take, passed over.")
         sample("freshet_undeliverable_total", [:], Double(report.undeliverable))
+        family("freshet_lost_records_total", "counter", "Records that were gone before they were read: retention ran out.")
+        sample("freshet_lost_records_total", [:], Double(report.lostRecords))
+        family("freshet_kafka_transactions_total", "counter", "Kafka transactions, by how they ended.")
+        sample("freshet_kafka_transactions_total", ["result": "aborted"], Double(report.transactionsAborted))
+        sample("freshet_kafka_transactions_total", ["result": "committed"], Double(report.transactionsCommitted))
         histogram(
             "freshet_event_to_publish_seconds", "From poll of the event to acknowledgement of its list.",
             report.eventToPublish)

@@ -19,6 +19,10 @@ public struct StatusReport: Codable, Sendable {
     public var recommendationsPublished: UInt64 = 0
     /// Lists and dead letters that the brokers will never take, and that were passed over.
     public var undeliverable: UInt64 = 0
+    /// Records that were gone before they were read: retention ran out.
+    public var lostRecords: UInt64 = 0
+    public var transactionsCommitted: UInt64 = 0
+    public var transactionsAborted: UInt64 = 0
     public var trainingSteps: UInt64 = 0
     public var replayedSteps: UInt64 = 0
 

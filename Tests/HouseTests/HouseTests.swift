@@ -82,7 +82,7 @@ import Testing
     }
 
     /// Time and chance are handed in: nothing below the engine asks for them.
-    private static let deterministic = ["Tensors", "Checkpoints", "SequenceModels", "Learning", "Serving", "Engine", "Simulation", "Evaluation"]
+    private static let deterministic = ["Tensors", "Checkpoints", "SequenceModels", "Learning", "Serving", "Engine", "Delivery", "Simulation", "Evaluation"]
 
     @Test func theCoreAsksNoClockAndDrawsNoChance() throws {
         let banned = ["Date()", "ContinuousClock", "SuspendingClock", "SystemRandomNumberGenerator", ".random(in", ".randomElement", ".shuffled()", "getenv", "Task {", "async "]

@@ -38,9 +38,11 @@ import Testing
                 switch event {
                 case .record(let record): records.append(record)
                 case .assigned(let partitions):
-                    try consumer.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .committed) }))
+                    let committed = try consumer.committedOffsets(for: partitions, timeout: .seconds(10))
+                    try consumer.assign(
+                        Dictionary(uniqueKeysWithValues: partitions.map { ($0, committed[$0].map(StartOffset.offset) ?? .unread) }))
                 case .revoked(let partitions), .lost(let partitions): try consumer.unassign(partitions)
-                case .failure, .statistics, .committed: continue
+                case .failure, .statistics, .committed, .commitFailed, .outOfRange, .endOfPartition: continue
                 }
             }
         }

@@ -4,8 +4,8 @@ internal import Events
 /// answer. What may be committed is everything before the first that is not.
 struct OffsetTracker {
     private struct Partition {
-        /// Offsets in the order in which they were read, and whether each is done.
-        var entries: [(offset: Int64, isDone: Bool)] = []
+        /// Offsets in the order in which they were read, and how many letters each waits for.
+        var entries: [(offset: Int64, open: Int32)] = []
         /// Entries before this one are done and no longer needed.
         var head = 0
         var next: Int64?
@@ -14,17 +14,27 @@ struct OffsetTracker {
 
     private var partitions: [TopicPartition: Partition] = [:]
 
+    /// Records read and not done with.
+    var openCount: Int { partitions.values.reduce(0) { $0 + $1.entries.count - $1.head } }
+
     /// A record was read.
     mutating func begin(_ source: RecordSource) {
-        partitions[source.topicPartition, default: Partition()].entries.append((source.offset, false))
+        partitions[source.topicPartition, default: Partition()].entries.append((source.offset, 1))
     }
 
-    /// A record is done with.
+    /// A record waits for one more letter: it is to be finished once more.
+    mutating func extend(_ source: RecordSource) {
+        let place = source.topicPartition
+        guard let partition = partitions[place], let index = Self.index(of: source.offset, in: partition) else { return }
+        partitions[place]?.entries[index].open += 1
+    }
+
+    /// A record, or one of the letters that it waits for, is done with.
     mutating func finish(_ source: RecordSource) {
         let place = source.topicPartition
         guard var partition = partitions.removeValue(forKey: place) else { return }
-        if let index = Self.index(of: source.offset, in: partition) { partition.entries[index].isDone = true }
-        while partition.head < partition.entries.count, partition.entries[partition.head].isDone {
+        if let index = Self.index(of: source.offset, in: partition) { partition.entries[index].open -= 1 }
+        while partition.head < partition.entries.count, partition.entries[partition.head].open <= 0 {
             partition.next = partition.entries[partition.head].offset + 1
             partition.head += 1
         }
@@ -40,6 +50,11 @@ struct OffsetTracker {
         partitions[partition] = nil
     }
 
+    /// Whether there is something to commit.
+    var hasCommittable: Bool {
+        partitions.values.contains { $0.next != nil && $0.next != $0.committed }
+    }
+
     /// What can be committed and has not been yet.
     mutating func takeCommittable() -> [TopicPartition: Int64] {
         var offsets: [TopicPartition: Int64] = [:]
@@ -49,6 +64,11 @@ struct OffsetTracker {
             partitions[place]?.committed = next
         }
         return offsets
+    }
+
+    /// Offsets were committed in a transaction.
+    mutating func markCommitted(_ offsets: [TopicPartition: Int64]) {
+        for (place, offset) in offsets { partitions[place]?.committed = offset }
     }
 
     /// A commit failed: its offsets are to be committed again.

@@ -1,7 +1,7 @@
 internal import Events
 internal import Telemetry
 
-/// What the engine thread counts and times, and when its recurring duties are due.
+/// What a delivery loop counts and times, and when its recurring duties are due.
 struct StreamFigures {
     var counts = EventCounts()
     var deadLetters: [String: UInt64] = [:]
@@ -14,17 +14,23 @@ struct StreamFigures {
     private var recommend = LatencyHistogram()
     private var train = LatencyHistogram()
     private var eventToPublish = LatencyHistogram()
-    private let started = ContinuousClock.now
-    private var lastCommit = ContinuousClock.now
-    private var lastReport = ContinuousClock.now - .seconds(60)
-    private var lastCheckpoint: ContinuousClock.Instant?
-    private var lastCheckpointStart = ContinuousClock.now
+    /// Records that were gone before they were read.
+    var lost: UInt64 = 0
+    var transactionsCommitted: UInt64 = 0
+    var transactionsAborted: UInt64 = 0
+    private let started: Duration
+    private var lastCommit: Duration
+    private var lastCheckpoint: Duration?
+    private var lastCheckpointStart: Duration
     private var isCheckpointing = false
     private var checkpointsSucceeded: UInt64 = 0
     private var checkpointsFailed: UInt64 = 0
 
-    private static let commitInterval = Duration.milliseconds(500)
-    private static let reportInterval = Duration.milliseconds(500)
+    init(now: Duration) {
+        started = now
+        lastCommit = now
+        lastCheckpointStart = now
+    }
 
     mutating func recordLists(_ count: Int, took: Duration) {
         for _ in 0..<count { recommend.record(took / count) }
@@ -39,22 +45,18 @@ struct StreamFigures {
         published += 1
     }
 
-    mutating func isCommitDue(_ now: ContinuousClock.Instant) -> Bool {
-        Self.isDue(&lastCommit, now, Self.commitInterval)
-    }
-
-    mutating func isReportDue(_ now: ContinuousClock.Instant) -> Bool {
-        Self.isDue(&lastReport, now, Self.reportInterval)
+    mutating func isCommitDue(_ now: Duration, interval: Duration) -> Bool {
+        Self.isDue(&lastCommit, now, interval)
     }
 
     /// - Returns: true at most once an interval, and never while a checkpoint is being written.
-    mutating func startCheckpointIfDue(_ now: ContinuousClock.Instant, interval: Duration) -> Bool {
+    mutating func startCheckpointIfDue(_ now: Duration, interval: Duration) -> Bool {
         guard !isCheckpointing, Self.isDue(&lastCheckpointStart, now, interval) else { return false }
         isCheckpointing = true
         return true
     }
 
-    mutating func finishCheckpoint(_ now: ContinuousClock.Instant, isWritten: Bool) {
+    mutating func finishCheckpoint(_ now: Duration, isWritten: Bool) {
         isCheckpointing = false
         if isWritten {
             checkpointsSucceeded += 1
@@ -64,14 +66,16 @@ struct StreamFigures {
         }
     }
 
-    func report(_ now: ContinuousClock.Instant) -> StatusReport {
+    func report(_ now: Duration) -> StatusReport {
         var report = StatusReport()
-        report.version = Daemon.version
         report.uptimeSeconds = (now - started) / .seconds(1)
         report.events = counts
         report.deadLetters = deadLetters
         report.recommendationsPublished = published
         report.undeliverable = undeliverable
+        report.lostRecords = lost
+        report.transactionsCommitted = transactionsCommitted
+        report.transactionsAborted = transactionsAborted
         report.checkpointAgeSeconds = lastCheckpoint.map { (now - $0) / .seconds(1) }
         report.checkpointsSucceeded = checkpointsSucceeded
         report.checkpointsFailed = checkpointsFailed
@@ -82,7 +86,7 @@ struct StreamFigures {
     }
 
     private static func isDue(
-        _ last: inout ContinuousClock.Instant, _ now: ContinuousClock.Instant, _ interval: Duration
+        _ last: inout Duration, _ now: Duration, _ interval: Duration
     ) -> Bool {
         guard now - last >= interval else { return false }
         last = now

@@ -1,0 +1,26 @@
+/// What a delivery loop must know before its first record.
+public struct DeliveryConfiguration: Sendable, Equatable {
+    public var guarantee = Guarantee.atLeastOnce
+    public var recommendationsTopic = "recommendations"
+    public var deadLettersTopic = "events.dlq"
+    /// Whether what is learned is a function of the events alone, not of load.
+    public var isReproducible = false
+    public var checkpointInterval = Duration.seconds(10)
+    /// Records in one batch.
+    public var batchMax = 256
+    /// Records on their way to Kafka before reading pauses.
+    public var inFlightMax = 10_000
+    /// Time between commits of offsets, with `atLeastOnce`.
+    public var commitInterval = Duration.milliseconds(500)
+    /// How long a transaction takes records in before it is committed. A stream that pauses commits at once.
+    public var transactionInterval = Duration.milliseconds(100)
+
+    public init() {}
+
+    public enum Guarantee: Sendable, Equatable {
+        /// Offsets are committed once their lists are acknowledged.
+        case atLeastOnce
+        /// Lists, dead letters and offsets are one transaction.
+        case exactlyOnce
+    }
+}

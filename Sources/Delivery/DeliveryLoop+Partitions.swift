@@ -1,0 +1,98 @@
+internal import Engine
+internal import Events
+internal import Streaming
+
+/// Partitions that come and go.
+extension DeliveryLoop {
+    /// The brokers have this long for each question that the loop waits on.
+    private static var questionTimeout: Duration { .seconds(5) }
+
+    /// Starts reading partitions that came. The state on disk and the group's commits are two memories:
+    /// reading starts at the older one. What the state has not learned is learned; what was not
+    /// committed is answered.
+    mutating func startAwaiting() throws(DeliveryError) {
+        // What an earlier run left open is resolved once the transactional id is taken over.
+        guard !awaitingStart.isEmpty, publishing.stage != .beginning else { return }
+        let partitions = awaitingStart.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+        do throws(StreamingError) {
+            let committed = try consumer.committedOffsets(for: partitions, timeout: Self.questionTimeout)
+            var starts: [TopicPartition: StartOffset] = [:]
+            for partition in partitions {
+                answeredBefore[partition] = committed[partition] ?? 0
+                starts[partition] = try start(of: partition, committed: committed[partition])
+            }
+            try consumer.assign(starts)
+        } catch {
+            if error.recovery != .retry { throw .streaming(error) }
+            return notice(.passing(error))
+        }
+        awaitingStart.removeAll()
+        assigned.formUnion(partitions)
+        notice(.assigned(partitions))
+    }
+
+    /// Where reading starts. Records that should have been read and are gone are counted.
+    private mutating func start(
+        of partition: TopicPartition, committed: Int64?
+    ) throws(StreamingError) -> StartOffset {
+        let learned = engine.nextOffsets[partition]
+        guard committed != nil || learned != nil else { return .unread }
+        let range = try consumer.offsetRange(of: partition, timeout: Self.questionTimeout)
+        let wanted = min(committed ?? learned ?? 0, learned ?? committed ?? 0)
+        if wanted < range.lowerBound {
+            let count = range.lowerBound - wanted
+            figures.lost += UInt64(count)
+            notice(.lost(partition, from: wanted, count: count))
+            return .offset(range.lowerBound)
+        }
+        return committed == nil ? .unread : .offset(wanted)
+    }
+
+    /// The records to read next are gone: retention was faster. Reading goes on with what is there.
+    mutating func startAnew(_ partition: TopicPartition) throws(DeliveryError) {
+        guard assigned.contains(partition) else { return }
+        do throws(StreamingError) {
+            let range = try consumer.offsetRange(of: partition, timeout: Self.questionTimeout)
+            let next = engine.nextOffsets[partition] ?? 0
+            if next < range.lowerBound {
+                let count = range.lowerBound - next
+                figures.lost += UInt64(count)
+                notice(.lost(partition, from: next, count: count))
+            }
+            // A topic that was made anew is shorter than what was read of it: then from its beginning.
+            let start = range.contains(next) || next == range.upperBound ? next : range.lowerBound
+            try consumer.unassign([partition])
+            try consumer.assign([partition: .offset(start)])
+        } catch {
+            if error.recovery != .retry { throw .streaming(error) }
+            notice(.passing(error))
+            assigned.remove(partition)
+            awaitingStart.insert(partition)
+        }
+    }
+
+    /// Lets partitions go; what was answered of them is committed first where they are still ours.
+    mutating func release(_ partitions: [TopicPartition], isLost: Bool) throws(DeliveryError) {
+        if isLost {
+            abandonTransaction("partitions were lost to another member")
+        } else {
+            try settle(within: Self.questionTimeout)
+            abandonTransaction("partitions were revoked before it could be committed")
+        }
+        outbox.removeAll(of: partitions)
+        do throws(StreamingError) {
+            try consumer.unassign(partitions)
+        } catch {
+            if error.recovery != .retry { throw .streaming(error) }
+            notice(.passing(error))
+        }
+        for partition in partitions {
+            tracker.remove(partition)
+            highWatermarks[partition] = nil
+            figures.newest[partition] = nil
+            assigned.remove(partition)
+            awaitingStart.remove(partition)
+        }
+        notice(.released(partitions))
+    }
+}

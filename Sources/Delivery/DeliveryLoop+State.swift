@@ -1,0 +1,67 @@
+internal import Checkpoints
+internal import Events
+internal import Engine
+internal import Learning
+public import Telemetry
+
+/// Checkpoints and figures.
+extension DeliveryLoop {
+    mutating func checkpointIfDue() {
+        let now = time.elapsed()
+        if let outcome = store.takeOutcome() {
+            figures.finishCheckpoint(now, isWritten: outcome.error == nil)
+            if let error = outcome.error { notice(.checkpointFailed(error)) }
+            if let failed = outcome.failed { engine.putBack(failed) }
+        }
+        if figures.startCheckpointIfDue(now, interval: configuration.checkpointInterval) {
+            store.start(engine.takeCheckpoint())
+        }
+    }
+
+    /// Everything countable, at this instant; what is the process's own is left out.
+    public func report() -> StatusReport {
+        var report = figures.report(time.elapsed())
+        report.encoder = engine.modelDescription.encoder
+        report.modelVersion = engine.modelVersion
+        report.trainingSteps = engine.modelVersion
+        report.replayedSteps = engine.replayCount
+        report.items = engine.itemCount
+        report.users = engine.userCount
+        report.quality = engine.quality.mapValues(RankingQuality.init)
+        report.wholeQuality = engine.wholeQuality.mapValues(RankingQuality.init)
+        addLag(to: &report)
+        return report
+    }
+
+    private func addLag(to report: inout StatusReport) {
+        let next = engine.nextOffsets
+        let now = time.wall()
+        var lagRecords: Int64 = 0
+        var lagMilliseconds: Int64?
+        for partition in assigned.sorted(by: { ($0.topic, $0.partition) < ($1.topic, $1.partition) }) {
+            let position = next[partition]
+            let lag = highWatermarks[partition].map { max(0, $0 - (position ?? 0)) }
+            lagRecords += lag ?? 0
+            if let lag, lag > 0, let newest = figures.newest[partition] {
+                lagMilliseconds = max(lagMilliseconds ?? 0, now.milliseconds - newest.milliseconds)
+            }
+            report.partitions.append(
+                PartitionStatus(
+                    topic: partition.topic, partition: partition.partition, position: position,
+                    committed: figures.committed[partition], lagRecords: lag))
+        }
+        report.consumerLagSeconds = lagRecords == 0 ? 0 : lagMilliseconds.map { Double($0) / 1000 }
+    }
+}
+
+extension RankingQuality {
+    init(_ quality: PrequentialQuality) {
+        self.init()
+        scored = UInt64(quality.scored)
+        recall10 = quality.recall(at: 10)
+        recall20 = quality.recall(at: 20)
+        mrr20 = quality.meanReciprocalRank(at: 20)
+        ndcg10 = quality.discountedGain(at: 10)
+        ndcg20 = quality.discountedGain(at: 20)
+    }
+}

@@ -1,0 +1,137 @@
+internal import Engine
+internal import Events
+internal import Streaming
+internal import Telemetry
+
+/// From records to lists.
+extension DeliveryLoop {
+    /// A record that the engine takes.
+    private struct Accepted {
+        var input: EngineInput
+        var record: KafkaRecord
+    }
+
+    mutating func handle(_ events: [ConsumerEvent]) throws(DeliveryError) {
+        let polled = time.elapsed()
+        var records: [KafkaRecord] = []
+        for event in events {
+            switch event {
+            case .record(let record):
+                records.append(record)
+            case .assigned(let partitions):
+                awaitingStart.formUnion(partitions)
+            case .revoked(let partitions):
+                try step(records, polled: polled)
+                records.removeAll()
+                try release(partitions, isLost: false)
+            case .lost(let partitions):
+                records.removeAll { partitions.contains($0.source.topicPartition) }
+                try release(partitions, isLost: true)
+            case .statistics(let statistics):
+                highWatermarks.merge(statistics.highWatermarks) { _, new in new }
+                isConnected = statistics.isConnected
+            case .committed(let offsets):
+                figures.committed.merge(offsets) { _, new in new }
+            case .commitFailed(let error):
+                tracker.forgetCommits()
+                try handle(error)
+            case .outOfRange(let partition):
+                try startAnew(partition)
+            case .endOfPartition:
+                continue
+            case .failure(let error):
+                try handle(error)
+            }
+        }
+        try step(records, polled: polled)
+    }
+
+    /// One batch through the engine: the lists leave before anything is learned.
+    private mutating func step(_ records: [KafkaRecord], polled: Duration) throws(DeliveryError) {
+        guard !records.isEmpty else { return }
+        let now = time.wall()
+        var accepted: [Accepted] = []
+        accepted.reserveCapacity(records.count)
+        for record in records {
+            tracker.begin(record.source)
+            figures.newest[record.source.topicPartition] = record.timestamp
+            accept(record, polled: polled, now: now, into: &accepted)
+        }
+        let began = time.elapsed()
+        let answers = try engineCall { engine throws(EngineError) in try engine.answer(accepted.map(\.input), now: now) }
+        figures.recordLists(accepted.count, took: time.elapsed() - began)
+        for (accepted, answer) in zip(accepted, answers) { post(answer, to: accepted.record, polled: polled) }
+        try sendWaiting()
+        try learn(accepted.count, isBehind: records.count >= configuration.batchMax)
+    }
+
+    private mutating func learn(_ count: Int, isBehind: Bool) throws(DeliveryError) {
+        // A full batch means that more is waiting: new events come before old ones. What comes together is
+        // learned together, unless the outcome must not depend on it.
+        let replay: Replay = isBehind && !configuration.isReproducible ? .none : .configured
+        let batch = configuration.isReproducible ? 1 : max(1, min(count, Engine.learningBatchMax))
+        let began = time.elapsed()
+        try engineCall { engine throws(EngineError) in try engine.learn(replay: replay, batch: batch) }
+        figures.recordTraining(count, took: time.elapsed() - began)
+    }
+
+    private mutating func accept(
+        _ record: KafkaRecord, polled: Duration, now: Timestamp, into accepted: inout [Accepted]
+    ) {
+        let place = record.source
+        let wantsAnswer = place.offset >= answeredBefore[place.topicPartition, default: 0]
+        do throws(EventRefusal) {
+            let content: EngineInput.Content
+            switch try decoder.decode(
+                key: record.key, value: record.value, recordTimestamp: record.timestamp, now: now)
+            {
+            case .event(let event): content = .event(event)
+            case .forget(let user): content = .forget(user)
+            }
+            if place.offset < engine.nextOffsets[place.topicPartition, default: 0] {
+                figures.counts.duplicate += 1
+            } else {
+                figures.counts.accepted += 1
+            }
+            accepted.append(
+                Accepted(
+                    input: EngineInput(content: content, source: place, wantsAnswer: wantsAnswer), record: record))
+        } catch {
+            engine.skip(place)
+            guard wantsAnswer else { return tracker.finish(place) }
+            figures.counts.rejected += 1
+            figures.deadLetters[error.reason, default: 0] += 1
+            let letter = OutgoingRecord.deadLetter(
+                record, topic: configuration.deadLettersTopic, stage: error.stage,
+                reason: "freshet.EventRefusal." + error.reason, message: error.description)
+            outbox.add(Outbox.Letter(record: letter, source: place, polled: polled, isList: false))
+        }
+    }
+
+    private mutating func post(_ answer: EngineAnswer, to record: KafkaRecord, polled: Duration) {
+        let key: String
+        let value: [UInt8]?
+        switch answer {
+        case .none(let source):
+            return tracker.finish(source)
+        case .list(let list):
+            key = list.user.text
+            value = RecordEncoder.encode(list)
+        case .tombstone(let user, _):
+            key = user.text
+            value = nil
+        }
+        let trace = record.headers.filter { $0.name == "traceparent" || $0.name == "tracestate" }
+        let outgoing = OutgoingRecord(
+            topic: configuration.recommendationsTopic, key: Array(key.utf8), value: value, headers: trace)
+        outbox.add(Outbox.Letter(record: outgoing, source: record.source, polled: polled, isList: value != nil))
+    }
+
+    /// Errors that pass are told, those that do not end the loop.
+    mutating func handle(_ error: StreamingError) throws(DeliveryError) {
+        switch error.recovery {
+        case .retry, .passOver: notice(.passing(error))
+        case .stop, .reconfigure: throw .streaming(error)
+        }
+    }
+}

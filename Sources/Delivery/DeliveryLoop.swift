@@ -1,0 +1,134 @@
+public import Engine
+public import Events
+internal import Streaming
+
+/// From records to lists to commits: the code that keeps the promises of delivery, between an engine and
+/// a world that fails.
+///
+/// How to drive it: make one with an engine (new, or restored from the store), then call `turn` for ever.
+/// A turn polls a batch, steps the engine, sends, collects acknowledgements, commits and checkpoints what is
+/// due; every wait in it is bounded, and time is what `TimeSource` says. After each turn take `notices`.
+/// `drain` ends it in order; dropping it is a crash, and what a restart does about it is the point.
+///
+/// Nothing is decided outside of `turn` and `drain`, and nothing asks for chance: the same world makes the
+/// same turns.
+///
+/// What it keeps true:
+/// - An event is learned by the engine's own watermark, once; its list is kept in the outbox until the
+///   brokers have it, committed where there are transactions. An aborted transaction sends the same lists
+///   again: nothing is read twice for it.
+/// - Offsets are committed up to the first record that waits for its list.
+/// - A partition is read from the older of what the state has learned and what the group has committed.
+public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
+    /// The state machine; between turns anybody may ask it.
+    public var engine: Engine
+    public var configuration: DeliveryConfiguration
+    /// What happened since they were taken; the oldest are dropped beyond `noticesMax`.
+    public private(set) var notices: [DeliveryNotice] = []
+
+    var decoder: EventDecoder
+    let consumer: World.Consumer
+    let producer: World.Producer
+    let store: World.Store
+    let time: World.Time
+
+    var publishing: Publishing<World.Producer>
+    var tracker = OffsetTracker()
+    var outbox = Outbox()
+    var figures: StreamFigures
+    /// Below this offset, for each partition, an earlier run has answered.
+    var answeredBefore: [TopicPartition: Int64] = [:]
+    public internal(set) var assigned: Set<TopicPartition> = []
+    /// Partitions that came, and are not read yet.
+    var awaitingStart: Set<TopicPartition> = []
+    var highWatermarks: [TopicPartition: Int64] = [:]
+    /// Whether any broker was reached, by the client's last word.
+    public internal(set) var isConnected = false
+    private var events: [ConsumerEvent] = []
+    var reports: [DeliveryReport] = []
+
+    /// Notices kept for whoever takes them.
+    private static var noticesMax: Int { 1000 }
+
+    public init(
+        _ configuration: DeliveryConfiguration, engine: consuming Engine, decoder: consuming EventDecoder,
+        consumer: World.Consumer, producer: World.Producer, store: World.Store, time: World.Time
+    ) {
+        self.configuration = configuration
+        self.engine = engine
+        self.decoder = decoder
+        self.consumer = consumer
+        self.producer = producer
+        self.store = store
+        self.time = time
+        publishing = configuration.guarantee == .exactlyOnce ? .beginning : .alone
+        figures = StreamFigures(now: time.elapsed())
+    }
+
+    /// One turn. Every wait in it is bounded.
+    public mutating func turn() throws(DeliveryError) {
+        events.removeAll(keepingCapacity: true)
+        if outbox.count < configuration.inFlightMax {
+            // With records under way their acknowledgements are looked for every millisecond.
+            let wait: Duration = outbox.count > 0 ? .milliseconds(1) : .milliseconds(20)
+            consumer.poll(into: &events, eventsMax: configuration.batchMax, timeout: wait)
+        }
+        let arrived = events
+        try handle(arrived)
+        try sendWaiting()
+        try collectDeliveries(timeout: outbox.count < configuration.inFlightMax ? .zero : .milliseconds(5))
+        if publishing.isTransactional {
+            try advanceTransaction(isPausing: arrived.isEmpty)
+        } else if figures.isCommitDue(time.elapsed(), interval: configuration.commitInterval) {
+            try commit(waiting: false)
+        }
+        try startAwaiting()
+        checkpointIfDue()
+    }
+
+    /// Stops reading, delivers and commits what is under way, and writes the last checkpoint. Nothing can
+    /// be done after.
+    public mutating func drain() throws(DeliveryError) {
+        try settle(within: .seconds(10))
+        let outcome = store.finish(engine.takeCheckpoint())
+        consumer.close(timeout: .seconds(5))
+        if let error = outcome.error { throw .state(error) }
+    }
+
+    /// Hands over what happened.
+    public mutating func takeNotices() -> [DeliveryNotice] {
+        let taken = notices
+        notices.removeAll(keepingCapacity: true)
+        return taken
+    }
+
+    mutating func notice(_ notice: DeliveryNotice) {
+        if notices.count >= Self.noticesMax { notices.removeFirst(Self.noticesMax / 2) }
+        notices.append(notice)
+    }
+
+    /// Delivers and commits what is under way, as far as it goes.
+    ///
+    /// - Returns: whether nothing is left.
+    @discardableResult
+    mutating func settle(within limit: Duration) throws(DeliveryError) -> Bool {
+        let deadline = time.elapsed() + limit
+        while isUnsettled, time.elapsed() < deadline {
+            try sendWaiting()
+            try collectDeliveries(timeout: outbox.inFlight > 0 ? .milliseconds(20) : .milliseconds(1))
+            if publishing.isTransactional { try advanceTransaction(isPausing: true) }
+        }
+        if !publishing.isTransactional { try commit(waiting: true) }
+        return !isUnsettled
+    }
+
+    private var isUnsettled: Bool {
+        outbox.count > 0 || publishing.isUnderWay || (publishing.isTransactional && tracker.hasCommittable)
+    }
+
+    mutating func engineCall<Value>(
+        _ body: (inout Engine) throws(EngineError) -> Value
+    ) throws(DeliveryError) -> Value {
+        do throws(EngineError) { return try body(&engine) } catch { throw .engine(error) }
+    }
+}

@@ -1,0 +1,49 @@
+public import Events
+public import StateStore
+public import Streaming
+
+/// What an operator should hear of, as a value: the daemon logs it, a simulation checks it.
+public enum DeliveryNotice: Sendable {
+    case assigned([TopicPartition])
+    case released([TopicPartition])
+    /// Something failed that passes by itself.
+    case passing(StreamingError)
+    /// A record that the brokers will never take was passed over.
+    case passedOver(topic: String, answers: RecordSource, StreamingError)
+    /// Records that were gone before they were read: retention ran out.
+    case lost(TopicPartition, from: Int64, count: Int64)
+    case transactionAborted(reason: String)
+    case transactionWaits(TransactionError)
+    case checkpointFailed(StateStoreError)
+
+    /// Tells apart what may be said again after a while.
+    public var kind: String {
+        switch self {
+        case .assigned: "assigned"
+        case .released: "released"
+        case .passing(let error): error.name
+        case .passedOver: "passed over"
+        case .lost: "lost"
+        case .transactionAborted: "transaction aborted"
+        case .transactionWaits(let error): error.name
+        case .checkpointFailed: "checkpoint failed"
+        }
+    }
+}
+
+extension DeliveryNotice: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .assigned(let partitions): "assigned \(partitions.map(\.description).sorted().joined(separator: " "))"
+        case .released(let partitions): "released \(partitions.map(\.description).sorted().joined(separator: " "))"
+        case .passing(let error): "\(error)"
+        case .passedOver(let topic, let answers, let error):
+            "a record for \(topic) that answers \(answers) was passed over: \(error)"
+        case .lost(let partition, let first, let count):
+            "\(count) records of \(partition) from offset \(first) on were gone before they were read: the topic keeps less than this outage was long"
+        case .transactionAborted(let reason): "a transaction was aborted, its lists go out in the next one: \(reason)"
+        case .transactionWaits(let error): "\(error)"
+        case .checkpointFailed(let error): "\(error)"
+        }
+    }
+}

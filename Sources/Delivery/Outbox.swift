@@ -1,0 +1,101 @@
+internal import Events
+internal import Streaming
+
+/// Records on their way to Kafka, in order, each kept until the brokers have it (or, in a transaction,
+/// until that is committed), so that one that failed is sent again. Bounded: reading pauses where it is full.
+struct Outbox {
+    struct Letter {
+        var record: OutgoingRecord
+        /// The event that it answers.
+        var source: RecordSource
+        /// When that event was polled.
+        var polled: Duration
+        var isList: Bool
+    }
+
+    private var letters: [UInt: Letter] = [:]
+    /// Tokens of letters that the producer does not have, in order, from `head` on.
+    private var waiting: [UInt] = []
+    private var head = 0
+    /// Tokens that the producer was given in this transaction, in order.
+    private(set) var sent: [UInt] = []
+    /// Letters that the producer has and has not reported.
+    private(set) var inFlight = 0
+    /// 0 is no token: librdkafka carries it as a pointer.
+    private var nextToken: UInt = 1
+
+    var count: Int { letters.count }
+    var hasWaiting: Bool { head < waiting.count }
+
+    mutating func add(_ letter: Letter) {
+        letters[nextToken] = letter
+        waiting.append(nextToken)
+        nextToken += 1
+    }
+
+    func letter(_ token: UInt) -> Letter? { letters[token] }
+
+    /// The next letter to send.
+    var next: (token: UInt, letter: Letter)? {
+        guard head < waiting.count, let letter = letters[waiting[head]] else { return nil }
+        return (waiting[head], letter)
+    }
+
+    /// The next letter was given to the producer.
+    mutating func nextWasSent(inTransaction: Bool) {
+        if inTransaction { sent.append(waiting[head]) }
+        inFlight += 1
+        takeNext()
+    }
+
+    /// The next letter will never be sent.
+    mutating func dropNext() -> Letter? {
+        let token = waiting[head]
+        takeNext()
+        return letters.removeValue(forKey: token)
+    }
+
+    /// A report came for `token`.
+    mutating func reported() { inFlight = max(0, inFlight - 1) }
+
+    mutating func remove(_ token: UInt) -> Letter? { letters.removeValue(forKey: token) }
+
+    /// A letter goes again, after those that wait.
+    mutating func sendAgain(_ token: UInt) { waiting.append(token) }
+
+    /// The transaction is committed.
+    ///
+    /// - Returns: its letters.
+    mutating func takeSent() -> [Letter] {
+        let taken = sent.compactMap { letters.removeValue(forKey: $0) }
+        sent.removeAll(keepingCapacity: true)
+        return taken
+    }
+
+    /// The letters of this transaction.
+    var sentLetters: [Letter] { sent.compactMap { letters[$0] } }
+
+    /// The transaction is aborted: what was sent in it goes again, before what waits.
+    mutating func recallSent() {
+        waiting = sent.filter { letters[$0] != nil } + waiting[head...]
+        head = 0
+        sent.removeAll(keepingCapacity: true)
+    }
+
+    /// Forgets what answers records of partitions that are gone.
+    mutating func removeAll(of partitions: [TopicPartition]) {
+        let gone = Set(partitions)
+        letters = letters.filter { !gone.contains($0.value.source.topicPartition) }
+        waiting = waiting[head...].filter { letters[$0] != nil }
+        sent.removeAll { letters[$0] == nil }
+        head = 0
+    }
+
+    private mutating func takeNext() {
+        head += 1
+        if head > 1024 && head * 2 > waiting.count {
+            waiting.removeFirst(head)
+            head = 0
+        }
+    }
+}

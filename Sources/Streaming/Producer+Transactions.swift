@@ -1,0 +1,62 @@
+internal import CRdKafka
+public import Events
+
+/// Transactions, each call one of librdkafka's, blocking for at most its time-out.
+extension Producer: RecordProducer {
+    public func initTransactions(timeout: Duration) throws(TransactionError) {
+        try unsafe Self.check(rd_kafka_init_transactions(client.handle, timeout.milliseconds))
+    }
+
+    public func beginTransaction() throws(TransactionError) {
+        try unsafe Self.check(rd_kafka_begin_transaction(client.handle))
+    }
+
+    public func sendOffsets(
+        _ offsets: [TopicPartition: Int64], group: GroupMetadata, timeout: Duration
+    ) throws(TransactionError) {
+        let list = PartitionList(offsets.map { ($0.key, $0.value) })
+        var membership: OpaquePointer?
+        try unsafe Self.check(
+            group.bytes.withUnsafeBytes {
+                unsafe rd_kafka_consumer_group_metadata_read(&membership, $0.baseAddress, $0.count)
+            })
+        defer { unsafe rd_kafka_consumer_group_metadata_destroy(membership) }
+        try unsafe Self.check(
+            rd_kafka_send_offsets_to_transaction(client.handle, list.list, membership, timeout.milliseconds))
+    }
+
+    public func commitTransaction(timeout: Duration) throws(TransactionError) {
+        try unsafe Self.check(rd_kafka_commit_transaction(client.handle, timeout.milliseconds))
+    }
+
+    public func abortTransaction(timeout: Duration) throws(TransactionError) {
+        try unsafe Self.check(rd_kafka_abort_transaction(client.handle, timeout.milliseconds))
+    }
+
+    /// Takes librdkafka's own classes over, in the order in which its header asks for them.
+    private static func check(_ error: OpaquePointer?) throws(TransactionError) {
+        guard let error = unsafe error else { return }
+        defer { unsafe rd_kafka_error_destroy(error) }
+        let code = unsafe rd_kafka_error_code(error)
+        let recovery: TransactionError.Recovery
+        if isFenced(code) {
+            recovery = .fenced
+        } else if unsafe rd_kafka_error_is_fatal(error) != 0 {
+            recovery = .stop
+        } else if unsafe rd_kafka_error_txn_requires_abort(error) != 0 {
+            recovery = .abort
+        } else if unsafe rd_kafka_error_is_retriable(error) != 0 {
+            recovery = .retry
+        } else {
+            recovery = .stop
+        }
+        throw unsafe TransactionError(
+            recovery: recovery, name: String(cString: rd_kafka_err2str(code)),
+            detail: String(cString: rd_kafka_error_string(error)))
+    }
+
+    private static func isFenced(_ code: rd_kafka_resp_err_t) -> Bool {
+        code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED
+            || code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH
+    }
+}

@@ -1,0 +1,78 @@
+import Events
+import Streaming
+import Testing
+
+@testable import Delivery
+
+@Suite struct OutboxTests {
+    private func letter(_ offset: Int64, partition: Int32 = 0) -> Outbox.Letter {
+        let place = TopicPartition(topic: "events", partition: partition)
+        return Outbox.Letter(
+            record: OutgoingRecord(topic: "lists", key: nil, value: [UInt8(offset)]),
+            source: RecordSource(topicPartition: place, offset: offset), polled: .zero, isList: true)
+    }
+
+    /// Sends all that waits.
+    private func send(_ outbox: inout Outbox, inTransaction: Bool) -> [Int64] {
+        var offsets: [Int64] = []
+        while let next = outbox.next {
+            offsets.append(next.letter.source.offset)
+            outbox.nextWasSent(inTransaction: inTransaction)
+        }
+        return offsets
+    }
+
+    @Test func aFailedLetterKeepsItsTokenUntilItIsDelivered() {
+        var outbox = Outbox()
+        outbox.add(letter(1))
+        outbox.add(letter(2))
+        let first = outbox.next?.token ?? 0
+        #expect(first != 0)
+        #expect(send(&outbox, inTransaction: false) == [1, 2])
+        #expect(outbox.inFlight == 2)
+        outbox.reported()
+        outbox.sendAgain(first)
+        #expect(outbox.next?.token == first)
+        #expect(send(&outbox, inTransaction: false) == [1])
+        #expect(outbox.remove(first)?.source.offset == 1)
+        #expect(outbox.remove(first) == nil)
+        #expect(outbox.count == 1)
+    }
+
+    @Test func anAbortedTransactionGoesAgainInOrderBeforeWhatWaits() {
+        var outbox = Outbox()
+        for offset in 0..<4 { outbox.add(letter(Int64(offset))) }
+        #expect(send(&outbox, inTransaction: true) == [0, 1, 2, 3])
+        outbox.add(letter(4))
+        outbox.recallSent()
+        #expect(outbox.sent.isEmpty)
+        #expect(send(&outbox, inTransaction: true) == [0, 1, 2, 3, 4])
+        #expect(outbox.takeSent().map(\.source.offset) == [0, 1, 2, 3, 4])
+        #expect(outbox.count == 0 && !outbox.hasWaiting)
+    }
+
+    @Test func whatAnswersPartitionsThatAreGoneIsForgotten() {
+        var outbox = Outbox()
+        for offset in 0..<6 { outbox.add(letter(Int64(offset), partition: Int32(offset % 2))) }
+        outbox.nextWasSent(inTransaction: true)
+        outbox.nextWasSent(inTransaction: true)
+        outbox.removeAll(of: [TopicPartition(topic: "events", partition: 0)])
+        #expect(outbox.count == 3)
+        outbox.recallSent()
+        #expect(send(&outbox, inTransaction: true) == [1, 3, 5])
+    }
+
+    @Test func manyLettersPassThroughInOrder() {
+        var outbox = Outbox()
+        var next: Int64 = 0
+        for _ in 0..<100 {
+            for _ in 0..<40 {
+                outbox.add(letter(next % 200))
+                next += 1
+            }
+            _ = send(&outbox, inTransaction: true)
+            #expect(outbox.takeSent().count == 40)
+        }
+        #expect(outbox.count == 0)
+    }
+}

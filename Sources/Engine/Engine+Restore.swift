@@ -7,8 +7,8 @@ internal import Tensors
 
 /// Rebuilds an engine from a stored state, a row at a time, so that a large state is never held twice.
 ///
-/// Items come in the order of their rows, users in the order of their activity; `finish` comes last
-/// and hands the engine over.
+/// Items come in the order of their rows, before the users, who come in any; `finish` comes last and hands
+/// the engine over.
 public struct EngineRestorer: ~Copyable {
     private var engine: Engine
     private var occurrences: [(count: UInt32, halvings: UInt32)] = []

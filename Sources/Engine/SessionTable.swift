@@ -6,8 +6,8 @@ struct SessionTable {
     private var sessions: [Session] = []
     /// Rows of forgotten users, to be used again.
     private var vacant: [Int32] = []
-    /// Rows that a restore has given out so far.
-    private var taken: Set<Int32> = []
+    /// For each row, whether a restore has given it out.
+    private var isTaken: [Bool] = []
     private var recency = RecencyList()
     let capacity: Int
     let lengthMax: Int
@@ -60,30 +60,37 @@ struct SessionTable {
     var vacantRows: [Int32] { vacant }
 
     /// Puts a user back into the row that they had: which session a replay draws depends on the rows. Users
-    /// come in the order of their activity.
+    /// come in any order; who leaves first is settled at the end.
     ///
     /// - Returns: false, and nothing changed, where the row is somebody else's or the user has one.
     mutating func restore(_ user: UserID, row: Int, placeholder: UserID) -> Bool {
         extend(toRow: row, placeholder: placeholder)
-        guard rows[user] == nil, rows.count < capacity, !taken.contains(Int32(row)) else { return false }
-        taken.insert(Int32(row))
+        while isTaken.count < sessions.count { isTaken.append(false) }
+        guard rows[user] == nil, rows.count < capacity, !isTaken[row] else { return false }
+        isTaken[row] = true
         sessions[row] = Session(user: user)
         rows[user] = Int32(row)
-        recency.touch(row)
         return true
     }
 
-    /// Ends the restoring: every row that nobody has is vacant.
+    /// Ends the restoring: every row that nobody has is vacant, and users are in the order of their activity.
     ///
     /// - Returns: false where `vacant` is not just those rows.
     mutating func finishRestoring(vacant: [Int32], rowCount: Int, placeholder: UserID) -> Bool {
         guard rowCount >= sessions.count, rowCount <= sessions.count + vacant.count else { return false }
         extend(toRow: rowCount - 1, placeholder: placeholder)
-        guard Set(vacant).count == vacant.count, vacant.count + taken.count == rowCount,
-            vacant.allSatisfy({ (0..<rowCount).contains(Int($0)) && !taken.contains($0) })
-        else { return false }
+        while isTaken.count < rowCount { isTaken.append(false) }
+        let taken = (0..<rowCount).filter { isTaken[$0] }
+        guard vacant.count + taken.count == rowCount else { return false }
+        for row in vacant {
+            guard (0..<rowCount).contains(Int(row)), !isTaken[Int(row)] else { return false }
+            isTaken[Int(row)] = true
+        }
+        for row in taken.sorted(by: { (sessions[$0].lastActive, $0) < (sessions[$1].lastActive, $1) }) {
+            recency.touch(row)
+        }
         self.vacant = vacant
-        taken = []
+        isTaken = []
         return true
     }
 

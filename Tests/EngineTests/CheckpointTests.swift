@@ -26,7 +26,8 @@ import Testing
         func engine(_ configuration: EngineConfiguration) throws(EngineError) -> Engine {
             var restorer = try EngineRestorer(configuration, stored: model)
             for row in items.values.sorted(by: { $0.index < $1.index }) { try restorer.add(row) }
-            for row in users.values.sorted(by: { $0.lastActive < $1.lastActive }) { try restorer.add(row) }
+            // As a store does: in the order of the identifiers.
+            for row in users.values.sorted(by: { $0.id.text < $1.id.text }) { try restorer.add(row) }
             return try restorer.finish(blobs: blobs, offsets: offsets)
         }
     }

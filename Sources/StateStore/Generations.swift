@@ -1,0 +1,109 @@
+internal import Foundation
+internal import Glibc
+internal import GRDB
+
+/// The state file and the whole one from before it.
+///
+/// A copy is made page by page in one reading transaction of the write-ahead log, so that checkpoints go
+/// on meanwhile. It is a file of its own, without a log, under another name until it is verified and synced.
+enum Generations {
+    static let previousName = "state.previous.sqlite"
+    private static let partName = "state.previous.sqlite.part"
+    private static let damagedMax = 100
+
+    static func isKept(in directory: String) -> Bool {
+        FileManager.default.fileExists(atPath: directory + "/" + previousName)
+    }
+
+    /// - Parameter isVerified: whether the copy must pass every check; a file of an older format has only
+    ///   its structure.
+    static func copy(from source: DatabaseQueue, directory: String, isVerified: Bool) throws {
+        let part = directory + "/" + partName
+        try remove(part)
+        do {
+            let target = try DatabaseQueue(path: part)
+            try source.read { source in
+                // The first reading begins the transaction that the whole copy stays in.
+                _ = try Int.fetchOne(source, sql: "PRAGMA user_version")
+                try target.writeWithoutTransaction { target in try source.backup(to: target) }
+            }
+            try target.writeWithoutTransaction { target in
+                try target.execute(sql: "PRAGMA journal_mode = DELETE")
+                if isVerified { try StateFile.verify(target, directory: directory) }
+            }
+            try target.close()
+            try sync(part)
+            try move(part, to: directory + "/" + previousName)
+            try sync(directory)
+        } catch {
+            // The error that matters is the first one; what is left is removed before the next copy.
+            try? remove(part)
+            throw error
+        }
+    }
+
+    /// Puts the previous generation in the place of the state file, which is kept under another name.
+    ///
+    /// - Returns: the name that the damaged file has now; nil where there was none.
+    static func recover(directory: String) throws -> String? {
+        guard isKept(in: directory) else { throw StateStoreError.noPrevious(path: directory) }
+        let previous = directory + "/" + previousName
+        var configuration = Configuration()
+        configuration.readonly = true
+        let kept = try DatabaseQueue(path: previous, configuration: configuration)
+        try kept.read { database in
+            let format = try StateFile.format(of: database, directory: directory)
+            try StateFile.checkStructure(database, directory: directory)
+            if format == Schema.format { try StateFile.verify(database, directory: directory) }
+        }
+        try kept.close()
+        let part = directory + "/" + partName
+        try remove(part)
+        try FileManager.default.copyItem(atPath: previous, toPath: part)
+        try sync(part)
+        let damaged = try setAside(directory: directory)
+        try move(part, to: directory + "/" + StateStore.fileName)
+        try sync(directory)
+        return damaged
+    }
+
+    /// Moves the state file with its log to a name that is free.
+    private static func setAside(directory: String) throws -> String? {
+        let path = directory + "/" + StateStore.fileName
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        for number in 1...damagedMax {
+            let name = "state.damaged-\(number).sqlite"
+            guard !FileManager.default.fileExists(atPath: directory + "/" + name) else { continue }
+            // The log first: without it a state file is whole, only older; the other way round it is neither.
+            for suffix in ["-wal", "-shm", ""] where FileManager.default.fileExists(atPath: path + suffix) {
+                try move(path + suffix, to: directory + "/" + name + suffix)
+            }
+            return name
+        }
+        throw StateStoreError.directoryUnusable(
+            path: directory, reason: "\(damagedMax) damaged states are kept there; remove some")
+    }
+
+    private static func remove(_ path: String) throws {
+        for suffix in ["", "-journal", "-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
+            try FileManager.default.removeItem(atPath: path + suffix)
+        }
+    }
+
+    private static func move(_ path: String, to target: String) throws {
+        guard unsafe rename(path, target) == 0 else { throw failure(directory: target) }
+    }
+
+    private static func sync(_ path: String) throws {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(directory: path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure(directory: path) }
+    }
+
+    private static func failure(directory: String) -> StateStoreError {
+        let code = errno
+        if code == ENOSPC || code == EDQUOT { return .diskFull(path: directory) }
+        return .writeFailed(path: directory, reason: DirectoryLock.reason(code))
+    }
+}

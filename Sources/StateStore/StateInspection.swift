@@ -1,0 +1,122 @@
+internal import Foundation
+internal import GRDB
+
+/// What a state directory holds, every byte of it read and verified. A daemon may run meanwhile.
+public struct StateInspection: Codable, Equatable, Sendable {
+    public var directory: String
+    public var current: Generation
+    /// The generation before; nil where none is kept.
+    public var previous: Generation?
+
+    /// One state file.
+    public struct Generation: Codable, Equatable, Sendable {
+        public var file: String
+        public var bytes: Int
+        /// The write-ahead log beside it.
+        public var logBytes: Int
+        /// `ok`, or what is wrong.
+        public var integrity: String
+        public var format: Int?
+        /// nil where no checkpoint was written yet.
+        public var model: Model?
+        /// Checkpoints written into this state.
+        public var checkpoints: Int?
+        /// When the last one was, in milliseconds since 1970.
+        public var writtenAt: Int?
+        public var items = 0
+        public var itemBytes = 0
+        public var users = 0
+        public var userBytes = 0
+        /// Bytes of what is not a row, by name.
+        public var blobs: [String: Int] = [:]
+        public var offsets: [Offset] = []
+
+        enum CodingKeys: String, CodingKey {
+            case file, bytes, integrity, format, model, checkpoints, items, users, blobs, offsets
+            case logBytes = "log_bytes"
+            case writtenAt = "written_at"
+            case itemBytes = "item_bytes"
+            case userBytes = "user_bytes"
+        }
+    }
+
+    public struct Model: Codable, Equatable, Sendable {
+        public var encoder: String
+        public var dimensions: Int
+        public var version: UInt64
+    }
+
+    /// The next offset to learn from.
+    public struct Offset: Codable, Equatable, Sendable {
+        public var topic: String
+        public var partition: Int
+        public var next: Int
+    }
+
+    /// - Throws: where there is no state at all. Damage is a finding, not an error.
+    public init(directory: String) throws(StateStoreError) {
+        self.directory = directory
+        guard FileManager.default.fileExists(atPath: directory + "/" + StateStore.fileName) || Generations.isKept(in: directory)
+        else { throw .nothingThere(path: directory) }
+        current = Self.generation(StateStore.fileName, in: directory)
+        previous = Generations.isKept(in: directory) ? Self.generation(Generations.previousName, in: directory) : nil
+    }
+
+    /// Puts the generation before in the place of the damaged one, which is kept under another name.
+    ///
+    /// - Returns: the name that the damaged file has now; nil where there was none.
+    public static func recover(directory: String) throws(StateStoreError) -> String? {
+        let lock = try DirectoryLock(directory: directory)
+        do {
+            let damaged = try Generations.recover(directory: directory)
+            lock.release()
+            return damaged
+        } catch let error as StateStoreError {
+            throw error
+        } catch {
+            throw .writeFailed(path: directory, reason: StateStore.reason(error))
+        }
+    }
+
+    private static func generation(_ name: String, in directory: String) -> Generation {
+        let path = directory + "/" + name
+        var generation = Generation(
+            file: name, bytes: StateFile.length(path), logBytes: StateFile.length(path + "-wal"), integrity: "ok")
+        do {
+            if name == StateStore.fileName { try StateFile.checkLength(directory: directory) }
+            var configuration = Configuration()
+            configuration.readonly = true
+            try DatabaseQueue(path: path, configuration: configuration).read { database in
+                try generation.read(database, directory: directory)
+            }
+        } catch StateStoreError.damaged(_, let reason, _) {
+            generation.integrity = reason
+        } catch let error as StateStoreError {
+            generation.integrity = "\(error)"
+        } catch {
+            generation.integrity = StateStore.reason(error)
+        }
+        return generation
+    }
+}
+
+extension StateInspection.Generation {
+    fileprivate mutating func read(_ database: Database, directory: String) throws {
+        format = try StateFile.format(of: database, directory: directory)
+        model = try Row.fetchOne(database, sql: "SELECT encoder, dimensions, version FROM model").map { row in
+            StateInspection.Model(
+                encoder: row[0], dimensions: row[1], version: UInt64(bitPattern: row[2] as Int64))
+        }
+        offsets = try Row.fetchAll(database, sql: "SELECT topic, partition, next FROM offset ORDER BY topic, partition")
+            .map { StateInspection.Offset(topic: $0[0], partition: $0[1], next: $0[2]) }
+        guard let format, format == Schema.format else {
+            throw StateStoreError.formatTooOld(path: directory, format: format ?? 0)
+        }
+        let seal = try Seal(database)
+        checkpoints = seal.map { Int($0.checkpoint) }
+        writtenAt = seal.map { Int($0.written) }
+        let sizes = try StateFile.verify(database, directory: directory)
+        (items, itemBytes, users, userBytes) = (sizes.items, sizes.itemBytes, sizes.users, sizes.userBytes)
+        blobs = sizes.blobBytes
+    }
+}

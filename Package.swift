@@ -56,7 +56,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "StateStore",
-            dependencies: ["Events", "Checkpoints", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "Events", "Checkpoints", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: strict),
         .target(name: "Streaming", dependencies: ["CRdKafka", "Events"], swiftSettings: strict),
         .target(
@@ -123,7 +126,9 @@ let package = Package(
         .testTarget(name: "LearningTests", dependencies: ["Learning", "SequenceModels"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "SequenceModels", "Tensors"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "Checkpoints", "Events", "Learning"]),
-        .testTarget(name: "StateStoreTests", dependencies: ["StateStore", "Checkpoints", "Events"]),
+        .testTarget(
+            name: "StateStoreTests",
+            dependencies: ["StateStore", "Checkpoints", "Events", .product(name: "GRDB", package: "GRDB.swift")]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"]),
         .testTarget(name: "StreamingTests", dependencies: ["Streaming", "Events"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),

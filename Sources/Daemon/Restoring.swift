@@ -41,7 +41,7 @@ enum Restoring {
         } catch let error as StateStoreError {
             throw .state(error)
         } catch {
-            throw .state(.damaged(path: store.directory, reason: "\(error)"))
+            throw .state(store.damage("\(error)"))
         }
     }
 }

@@ -27,7 +27,10 @@ struct DirectoryLock: ~Copyable {
         close(descriptor)
     }
 
-    private static func reason(_ code: Int32) -> String {
+    /// Lets go now; its life ends here.
+    consuming func release() {}
+
+    static func reason(_ code: Int32) -> String {
         guard let text = unsafe strerror(code) else { return "error \(code)" }
         return unsafe String(cString: text)
     }

@@ -1,6 +1,5 @@
 public import Checkpoints
 public import Events
-internal import Foundation
 internal import GRDB
 
 extension StateStore {
@@ -18,41 +17,30 @@ extension StateStore {
     /// Hands over the item rows in the order of their places.
     public func forEachItem(_ body: (ItemRow) throws -> Void) throws(StateStoreError) {
         try read { database in
-            let rows = try Row.fetchCursor(database, sql: "SELECT place, id, payload FROM item ORDER BY place")
-            while let row = try rows.next() {
-                guard let id = Self.text(row["id"]).flatMap(ItemID.init), let index = UInt32(exactly: row["place"] as Int64) else {
-                    throw StateStoreError.damaged(path: directory, reason: "an item row has no valid id")
+            try StateFile.forEachItem(database, directory: directory) { place, id, payload in
+                guard let id = Self.text(id).flatMap(ItemID.init), let index = UInt32(exactly: place) else {
+                    throw damage("an item row has no valid id")
                 }
-                let payload: Data = row["payload"]
-                try body(ItemRow(index: index, id: id, payload: Array(payload)))
+                try body(ItemRow(index: index, id: id, payload: payload))
             }
         }
     }
 
-    /// Hands over the users, the least recently active first.
+    /// Hands over the users, in no order that means anything.
     public func forEachUser(_ body: (UserRow) throws -> Void) throws(StateStoreError) {
         try read { database in
-            let rows = try Row.fetchCursor(
-                database, sql: "SELECT id, last_active, payload FROM user ORDER BY last_active, id")
-            while let row = try rows.next() {
-                guard let id = Self.text(row["id"]).flatMap(UserID.init) else {
-                    throw StateStoreError.damaged(path: directory, reason: "a user row has no valid id")
-                }
-                let payload: Data = row["payload"]
-                try body(
-                    UserRow(id: id, lastActive: UInt64(bitPattern: row["last_active"]), payload: Array(payload)))
+            try StateFile.forEachUser(database, directory: directory) { id, lastActive, payload in
+                guard let id = Self.text(id).flatMap(UserID.init) else { throw damage("a user row has no valid id") }
+                try body(UserRow(id: id, lastActive: UInt64(bitPattern: lastActive), payload: payload))
             }
         }
     }
 
     public func blobs() throws(StateStoreError) -> [String: [UInt8]] {
         try read { database in
-            let rows = try Row.fetchAll(database, sql: "SELECT name, payload FROM blob")
-            return Dictionary(
-                rows.map { row in
-                    let payload: Data = row["payload"]
-                    return (row["name"] as String, Array(payload))
-                }, uniquingKeysWith: { first, _ in first })
+            var blobs: [String: [UInt8]] = [:]
+            try StateFile.forEachBlob(database, directory: directory) { blobs[$0] = $1 }
+            return blobs
         }
     }
 
@@ -67,7 +55,10 @@ extension StateStore {
         }
     }
 
-    private static func text(_ bytes: Data) -> String? { String(validating: bytes, as: UTF8.self) }
+    private static func text(_ bytes: [UInt8]) -> String? { String(validating: bytes, as: UTF8.self) }
+
+    /// What to throw where a row was read that makes no sense.
+    public func damage(_ reason: String) -> StateStoreError { StateFile.damage(reason, directory: directory) }
 
     /// - Throws: what `body` throws as a `StateStoreError` as it is, anything else as damage: a row that
     ///   nobody can read is one.
@@ -77,7 +68,7 @@ extension StateStore {
         } catch let error as StateStoreError {
             throw error
         } catch {
-            throw .damaged(path: directory, reason: Self.reason(error))
+            throw damage(Self.reason(error))
         }
     }
 }

@@ -8,47 +8,76 @@ internal import GRDB
 ///
 /// The write-ahead log is synced at each commit (`synchronous = FULL`): a checkpoint that was
 /// reported as written survives a power cut. Checkpoints are seconds apart, so the sync costs nothing.
+///
+/// Every row carries a checksum that is verified whenever the row is read, and `state.previous.sqlite`
+/// beside the file is a whole, verified state from some minutes before (`keepGeneration`).
 public final class StateStore: Sendable {
-    private let lock: DirectoryLock
+    /// Kept as long as the store where it was opened for writing.
+    private let lock: DirectoryLock?
     private let database: DatabaseQueue
     public let directory: String
 
     static let fileName = "state.sqlite"
 
-    /// Opens the state in `directory`, which is made where it is missing.
+    /// Opens the state in `directory` for the one process that writes it; the directory is made where it is
+    /// missing.
     ///
-    /// A file that is damaged, or not ours, or of a newer format, is refused and left as it is.
+    /// A file that is damaged, or not ours, or of a newer format, is refused and left as it is. One of an
+    /// older format is kept as the previous generation, then brought up to date.
     public init(directory: String) throws(StateStoreError) {
         self.directory = directory
         lock = try DirectoryLock(directory: directory)
-        let path = directory + "/" + Self.fileName
+        try StateFile.checkLength(directory: directory)
         var configuration = Configuration()
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
         }
         do {
-            database = try DatabaseQueue(path: path, configuration: configuration)
-            try database.read { database in try Self.check(database, directory: directory) }
+            database = try DatabaseQueue(path: directory + "/" + Self.fileName, configuration: configuration)
+            let format = try database.read { database in
+                let format = try StateFile.format(of: database, directory: directory)
+                if format != nil { try StateFile.checkStructure(database, directory: directory) }
+                return format
+            }
+            if let format, format < Schema.format {
+                try Generations.copy(from: database, directory: directory, isVerified: false)
+            }
             try Schema.migrator.migrate(database)
-        } catch let error as StateStoreError {
-            throw error
+            try database.read { database in try StateFile.checkSeal(database, directory: directory) }
         } catch {
-            throw .damaged(path: directory, reason: Self.reason(error))
+            throw Self.openingError(error, directory: directory)
         }
     }
 
-    /// Refuses what is not a whole state file of a format that is known.
-    private static func check(_ database: Database, directory: String) throws {
-        let isEmpty = try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM sqlite_schema") == 0
-        guard !isEmpty else { return }
-        guard try Int.fetchOne(database, sql: "PRAGMA application_id") == Schema.applicationID else {
-            throw StateStoreError.damaged(path: directory, reason: "\(fileName) is not a freshet state file")
+    /// Opens a state for reading only, beside a daemon that may be writing it: each reading sees one whole
+    /// checkpoint.
+    ///
+    /// - Throws: `StateStoreError.nothingThere` where no state is; for a file of an older format too.
+    public init(reading directory: String) throws(StateStoreError) {
+        self.directory = directory
+        lock = nil
+        let path = directory + "/" + Self.fileName
+        guard FileManager.default.fileExists(atPath: path) else { throw .nothingThere(path: directory) }
+        try StateFile.checkLength(directory: directory)
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(Self.readingTimeout)
+        do {
+            database = try DatabaseQueue(path: path, configuration: configuration)
+            try database.read { database in
+                let format = try StateFile.format(of: database, directory: directory)
+                guard format == Schema.format else {
+                    throw StateStoreError.formatTooOld(path: directory, format: format ?? 0)
+                }
+                try StateFile.checkSeal(database, directory: directory)
+            }
+        } catch {
+            throw Self.openingError(error, directory: directory)
         }
-        let format = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
-        guard format <= Schema.format else { throw StateStoreError.formatTooNew(path: directory, format: format) }
-        let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
-        guard verdict == "ok" else { throw StateStoreError.damaged(path: directory, reason: verdict) }
     }
+
+    /// Seconds that a reader waits for a writer that recovers the log.
+    private static let readingTimeout = 5.0
 
     /// Writes a checkpoint: all of it, or on any error nothing. Durable on return.
     public func write(_ checkpoint: Checkpoint) throws(StateStoreError) {
@@ -66,23 +95,49 @@ public final class StateStore: Sendable {
         try database.execute(
             sql: "INSERT OR REPLACE INTO model VALUES (1, ?, ?, ?)",
             arguments: [model.encoder, model.dimensions, Int64(bitPattern: model.modelVersion)])
-        let item = try database.makeStatement(sql: "INSERT OR REPLACE INTO item VALUES (?, ?, ?)")
+        let item = try database.makeStatement(sql: "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?)")
         for row in checkpoint.items {
-            try item.execute(arguments: [Int64(row.index), Data(row.id.text.utf8), Data(row.payload)])
+            let (place, id) = (Int64(row.index), Array(row.id.text.utf8))
+            let checksum = RowChecksums.item(place: place, id: id, payload: row.payload)
+            try item.execute(arguments: [place, Data(id), Int64(bitPattern: checksum.value), Data(row.payload)])
         }
         let removal = try database.makeStatement(sql: "DELETE FROM user WHERE id = ?")
         for user in checkpoint.removedUsers { try removal.execute(arguments: [Data(user.text.utf8)]) }
-        let user = try database.makeStatement(sql: "INSERT OR REPLACE INTO user VALUES (?, ?, ?)")
+        let user = try database.makeStatement(sql: "INSERT OR REPLACE INTO user VALUES (?, ?, ?, ?)")
         for row in checkpoint.users {
-            try user.execute(arguments: [Data(row.id.text.utf8), Int64(bitPattern: row.lastActive), Data(row.payload)])
+            let (id, lastActive) = (Array(row.id.text.utf8), Int64(bitPattern: row.lastActive))
+            let checksum = RowChecksums.user(id: id, lastActive: lastActive, payload: row.payload)
+            try user.execute(arguments: [Data(id), lastActive, Int64(bitPattern: checksum.value), Data(row.payload)])
         }
         for (name, payload) in checkpoint.blobs {
-            try database.execute(sql: "INSERT OR REPLACE INTO blob VALUES (?, ?)", arguments: [name, Data(payload)])
+            let checksum = RowChecksums.blob(name: name, payload: payload)
+            try database.execute(
+                sql: "INSERT OR REPLACE INTO blob VALUES (?, ?, ?)",
+                arguments: [name, Int64(bitPattern: checksum.value), Data(payload)])
         }
         for (place, next) in checkpoint.offsets {
             try database.execute(
                 sql: "INSERT OR REPLACE INTO offset VALUES (?, ?, ?)",
                 arguments: [place.topic, place.partition, next])
+        }
+        try Seal.renew(in: database, written: Date())
+    }
+
+    /// Copies the newest checkpoint to `state.previous.sqlite`, verifies the copy row by row, and only then
+    /// lets it take the place of the one that was there. Checkpoints can be written meanwhile; the disk needs
+    /// room for one more state.
+    public func keepGeneration() throws(StateStoreError) {
+        do {
+            var configuration = Configuration()
+            configuration.readonly = true
+            let reader = try DatabaseQueue(path: directory + "/" + Self.fileName, configuration: configuration)
+            try Generations.copy(from: reader, directory: directory, isVerified: true)
+        } catch let error as StateStoreError {
+            throw error
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+            throw .diskFull(path: directory)
+        } catch {
+            throw .writeFailed(path: directory, reason: Self.reason(error))
         }
     }
 
@@ -92,5 +147,15 @@ public final class StateStore: Sendable {
 
     static func reason(_ error: any Error) -> String {
         (error as? DatabaseError)?.message ?? "\(error)"
+    }
+
+    private static func openingError(_ error: any Error, directory: String) -> StateStoreError {
+        switch error {
+        case let error as StateStoreError: return error
+        case let error as DatabaseError where error.resultCode == .SQLITE_FULL: return .diskFull(path: directory)
+        case let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN || error.resultCode == .SQLITE_PERM:
+            return .directoryUnusable(path: directory, reason: reason(error))
+        default: return StateFile.damage(reason(error), directory: directory)
+        }
     }
 }

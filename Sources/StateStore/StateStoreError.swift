@@ -2,8 +2,13 @@
 public enum StateStoreError: Error, Equatable, Sendable {
     case directoryUnusable(path: String, reason: String)
     case inUse(path: String)
-    case damaged(path: String, reason: String)
+    /// - Parameter hasPrevious: whether the generation before is kept beside it.
+    case damaged(path: String, reason: String, hasPrevious: Bool)
     case formatTooNew(path: String, format: Int)
+    /// Reading only: a state of an older format is brought up to date by the daemon.
+    case formatTooOld(path: String, format: Int)
+    case nothingThere(path: String)
+    case noPrevious(path: String)
     case diskFull(path: String)
     case writeFailed(path: String, reason: String)
 }
@@ -12,13 +17,21 @@ extension StateStoreError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .directoryUnusable(let path, let reason):
-            "the state directory \(path) cannot be used (\(reason)): create it, or give this user the right to write there"
+            "the state directory \(path) cannot be used (\(reason)): create it, or give this user the right to read and write there"
         case .inUse(let path):
             "the state directory \(path) is in use by another freshet: stop that one, or name another state.directory"
-        case .damaged(let path, let reason):
+        case .damaged(let path, let reason, hasPrevious: true):
+            "the state in \(path) is damaged (\(reason)) and was left as it is: go on from the generation before it with `freshet inspect --state \(path) --recover`"
+        case .damaged(let path, let reason, hasPrevious: false):
             "the state in \(path) is damaged (\(reason)) and was left as it is: restore a backup, or move it away to start anew from the topic"
         case .formatTooNew(let path, let format):
             "the state in \(path) is of format \(format), newer than this freshet reads: upgrade freshet, or name another state.directory"
+        case .formatTooOld(let path, let format):
+            "the state in \(path) is of the older format \(format): `freshet run` brings it up to date when it starts"
+        case .nothingThere(let path):
+            "there is no state in \(path): name the state.directory of a daemon that has run"
+        case .noPrevious(let path):
+            "no earlier generation is kept in \(path): restore a backup, or move the state away to start anew from the topic"
         case .diskFull(let path):
             "the disk of \(path) is full: the last checkpoint is kept; free some space"
         case .writeFailed(let path, let reason):

@@ -30,6 +30,7 @@ extension DeliveryConfiguration {
     /// The delivery loop's part of a daemon's configuration.
     init(_ settings: Settings) {
         self.init()
+        guarantee = settings.kafka.delivery == .exactlyOnce ? .exactlyOnce : .atLeastOnce
         recommendationsTopic = settings.topics.recommendations
         deadLettersTopic = settings.topics.deadLetters
         isReproducible = settings.learning.isReproducible
@@ -42,6 +43,7 @@ extension KafkaConfiguration {
     public init(_ settings: Settings) {
         self.init(bootstrapServers: settings.kafka.bootstrapServers, groupID: settings.kafka.groupID)
         clientID = settings.kafka.clientID
+        if settings.kafka.delivery == .exactlyOnce { transactionalID = settings.kafka.transactionalID }
         createsTopics = settings.topics.createsTopics
         properties = settings.kafka.properties
     }

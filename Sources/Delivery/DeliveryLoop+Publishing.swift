@@ -26,7 +26,7 @@ extension DeliveryLoop {
                     continue
                 }
                 if error == .queueFull { return }
-                guard publishing.isTransactional, error.recovery == .retry else { throw .streaming(error) }
+                guard publishing.isTransactional, error.recovery == .retry else { return try end(error) }
                 return abandonTransaction("\(error)")
             }
         }
@@ -50,7 +50,7 @@ extension DeliveryLoop {
                 // The brokers do not have it: it goes again, under the same token.
                 if outbox.letter(report.token) != nil { outbox.sendAgain(report.token) }
             } else if failure.recovery != .retry {
-                throw .streaming(failure)
+                try end(failure)
             }
             if publishing.isTransactional { abandonTransaction("\(failure)") }
         }

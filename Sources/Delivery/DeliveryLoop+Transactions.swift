@@ -88,7 +88,12 @@ extension DeliveryLoop {
 
     private mutating func commit(_ transaction: consuming ClosedTransaction<World.Producer>) throws(DeliveryError) {
         let group: GroupMetadata
-        do throws(StreamingError) { group = try consumer.groupMetadata() } catch { throw .streaming(error) }
+        do throws(StreamingError) {
+            group = try consumer.groupMetadata()
+        } catch {
+            notice(.transactionAborted(reason: "\(error)"))
+            return try abort(transaction.abandon())
+        }
         switch transaction.commit(group, timeout: Self.stepTimeout) {
         case .committed(let offsets):
             let now = time.elapsed()
@@ -123,6 +128,18 @@ extension DeliveryLoop {
         case .over(let error):
             throw .transaction(error)
         }
+    }
+
+    /// Ends the loop for a record that cannot be sent: by the transaction's own word where it is over.
+    func end(_ failure: StreamingError) throws(DeliveryError) {
+        if publishing.isUnderWay {
+            do throws(TransactionError) {
+                try producer.abortTransaction(timeout: Self.abortTimeout)
+            } catch {
+                if error.recovery == .fenced || error.recovery == .stop { throw .transaction(error) }
+            }
+        }
+        throw .streaming(failure)
     }
 
     private mutating func endOrWait(_ error: TransactionError) throws(DeliveryError) {

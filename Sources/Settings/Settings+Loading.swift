@@ -67,11 +67,11 @@ extension Settings {
         kafka.bootstrapServers = reader.text("kafka.bootstrap_servers", default: "localhost:9092")
         kafka.groupID = reader.text("kafka.group_id", default: "freshet")
         kafka.clientID = reader.text("kafka.client_id", default: "freshet")
-        if reader.choice("kafka.delivery", default: "at_least_once", of: ["at_least_once", "exactly_once"])
-            == "exactly_once"
-        {
-            reader.report("kafka.delivery", "exactly_once is not available in this version; use at_least_once")
-        }
+        let delivery = reader.choice(
+            "kafka.delivery", default: "at_least_once", of: Kafka.Delivery.allCases.map(\.rawValue))
+        kafka.delivery = Kafka.Delivery(rawValue: delivery) ?? .atLeastOnce
+        kafka.transactionalID =
+            reader.optionalText("kafka.transactional_id") ?? kafka.groupID + "-" + kafka.clientID
         kafka.properties = reader.map("kafka.properties")
         if let file = reader.optionalText("kafka.sasl_password_file") {
             kafka.properties["sasl.password"] = secret(file, "kafka.sasl_password_file", &reader)

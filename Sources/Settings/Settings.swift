@@ -20,7 +20,15 @@ public struct Settings: Sendable, Equatable {
         public var bootstrapServers = ""
         public var groupID = ""
         public var clientID = ""
+        public var delivery = Delivery.atLeastOnce
+        /// Of this instance alone, the same after a restart.
+        public var transactionalID = ""
         public var properties: [String: String] = [:]
+
+        public enum Delivery: String, Sendable, CaseIterable {
+            case atLeastOnce = "at_least_once"
+            case exactlyOnce = "exactly_once"
+        }
     }
 
     public struct Topics: Sendable, Equatable {

@@ -92,6 +92,14 @@ public import Events
         var size = 0
         try unsafe Self.check(rd_kafka_consumer_group_metadata_write(membership, &buffer, &size))
         defer { unsafe rd_kafka_mem_free(client.handle, buffer) }
+        // Without a membership nothing would be refused: offsets of partitions that are somebody else's now
+        // would be committed. The group's word on that comes with the next poll.
+        let name = unsafe rd_kafka_memberid(client.handle)
+        defer { if let name = unsafe name { unsafe rd_kafka_mem_free(client.handle, name) } }
+        let isNobody = unsafe name.map { unsafe $0.pointee == 0 } ?? true
+        guard !isNobody, unsafe rd_kafka_assignment_lost(client.handle) == 0 else {
+            throw .kafka(name: "not a member of the group", detail: "", recovery: .retry)
+        }
         return GroupMetadata(bytes: unsafe Array(UnsafeRawBufferPointer(start: buffer, count: size)))
     }
 

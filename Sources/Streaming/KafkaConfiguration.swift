@@ -69,12 +69,7 @@ public struct KafkaConfiguration: Sendable {
         all["message.max.bytes"] = "50000000"
         all["queue.buffering.max.messages"] = "20000"
         all["queue.buffering.max.kbytes"] = "65536"
-        if let transactionalID {
-            all["transactional.id"] = transactionalID
-            // A transaction lasts a fraction of a second: what a killed instance left open is in the way of
-            // `read_committed` readers for no longer than this.
-            all["transaction.timeout.ms"] = "15000"
-        }
+        if let transactionalID { all["transactional.id"] = transactionalID }
         return all.merging(properties.filter { !Self.consumerOnly.contains($0.key) }) { _, theirs in theirs }
     }
 }

@@ -57,7 +57,7 @@ extension TransactionError: CustomStringConvertible {
     public var description: String {
         switch recovery {
         case .fenced:
-            "another freshet has taken over this transactional id (\(name)): stop one of the two, or give each its own kafka.client_id or kafka.transactional_id"
+            "another freshet has taken over this transactional id, or the brokers gave this one up after an outage longer than transaction.timeout.ms (\(name)): give each instance its own kafka.client_id or kafka.transactional_id, or start again"
         case .retry, .abort, .stop:
             detail.isEmpty ? "Kafka transaction: \(name)" : "Kafka transaction: \(name): \(detail)"
         }

@@ -56,10 +56,19 @@ import Testing
     }
 
     @Test(arguments: [
-        "model.encoder=transformer", "kafka.delivery=exactly_once", "http.listen=nowhere", "sessions.length=1",
+        "model.encoder=transformer", "kafka.delivery=sometimes", "http.listen=nowhere", "sessions.length=1",
         "state.checkpoint_interval=10", "topics.events_fields.user=user", "learning.seed=-1", "topics.create=maybe",
     ]) func refuses(override: String) {
         #expect(problems([override]).count == 1)
+    }
+
+    @Test func eachInstanceHasATransactionalIDOfItsOwn() throws {
+        let settings = try Settings.load(
+            file: nil, environment: [:], overrides: ["kafka.delivery=exactly_once", "kafka.client_id=two"])
+        #expect(settings.kafka.delivery == .exactlyOnce)
+        #expect(settings.kafka.transactionalID == "freshet-two")
+        let named = try Settings.load(file: nil, environment: [:], overrides: ["kafka.transactional_id=mine"])
+        #expect(named.kafka.transactionalID == "mine")
     }
 
     @Test func separatesWhatCanChangeWhileRunning() throws {

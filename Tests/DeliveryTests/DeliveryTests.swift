@@ -1,0 +1,167 @@
+import Engine
+import Events
+import Streaming
+import Testing
+
+@testable import Delivery
+
+/// `at_least_once`, and what both guarantees share.
+@Suite struct DeliveryTests {
+    private let consumer = ScriptedConsumer()
+    private let producer: ScriptedProducer
+    private let store = ScriptedStore()
+
+    init() { producer = ScriptedProducer(consumer) }
+
+    private func started() throws -> DeliveryLoop<ScriptedWorld> {
+        var loop = try ScriptedWorld.loop(
+            .atLeastOnce, consumer, producer, store: store, engine: try ScriptedWorld.engine())
+        consumer.polls = [[.assigned([ScriptedWorld.events])]]
+        try loop.turn()
+        return loop
+    }
+
+    @Test func offsetsAreCommittedAfterAcknowledgementOnly() throws {
+        var loop = try started()
+        producer.acknowledges = false
+        consumer.polls = [(0..<3).map { ScriptedWorld.record($0) }]
+        try loop.turn()
+        consumer.time.now += .seconds(2)
+        try loop.turn()
+        #expect(consumer.committed.isEmpty)
+        producer.acknowledges = true
+        consumer.time.now += .seconds(2)
+        try loop.turn()
+        #expect(consumer.committed == [ScriptedWorld.events: 3])
+        #expect(producer.visible.map(\.answers) == ["0@0", "0@1", "0@2"])
+    }
+
+    @Test func aFailedDeliveryGoesAgain() throws {
+        var loop = try started()
+        producer.reportFailures = [.kafka(name: "timed out", detail: "", recovery: .retry)]
+        consumer.polls = [(0..<2).map { ScriptedWorld.record($0) }]
+        for _ in 0..<3 { try loop.turn() }
+        #expect(producer.visible.map(\.answers).sorted() == ["0@0", "0@1"])
+    }
+
+    @Test func aRefusedCommitIsMadeAgain() throws {
+        var loop = try started()
+        consumer.commitsRefused = 1
+        consumer.polls = [[ScriptedWorld.record(0)]]
+        try loop.turn()
+        for _ in 0..<3 {
+            consumer.time.now += .seconds(1)
+            try loop.turn()
+        }
+        #expect(consumer.committed == [ScriptedWorld.events: 1])
+    }
+
+    @Test func aCommitThatFailsLaterIsMadeAgain() throws {
+        var loop = try started()
+        consumer.polls = [[ScriptedWorld.record(0)]]
+        consumer.time.now += .seconds(1)
+        try loop.turn()
+        #expect(consumer.committed == [ScriptedWorld.events: 1])
+        consumer.committed = [:]
+        consumer.polls = [[.commitFailed(.kafka(name: "timed out", detail: "", recovery: .retry))]]
+        consumer.time.now += .seconds(1)
+        try loop.turn()
+        #expect(consumer.committed == [ScriptedWorld.events: 1])
+    }
+
+    @Test func afterACrashTheGapIsLearnedAndNotAnsweredAgain() throws {
+        // Learned up to 0, committed up to 4.
+        consumer.committed = [ScriptedWorld.events: 4]
+        var engine = try ScriptedWorld.engine()
+        engine.skip(RecordSource(topicPartition: ScriptedWorld.events, offset: 0))
+        var loop = try ScriptedWorld.loop(.atLeastOnce, consumer, producer, store: store, engine: engine)
+        consumer.polls = [[.assigned([ScriptedWorld.events])]]
+        try loop.turn()
+        #expect(consumer.assignments == [[ScriptedWorld.events: .offset(1)]])
+        consumer.polls = [(1..<6).map { ScriptedWorld.record($0) }]
+        try loop.turn()
+        #expect(loop.engine.eventCount == 5)
+        #expect(producer.visible.map(\.answers) == ["0@4", "0@5"])
+    }
+
+    @Test func whatWasLearnedAndNotCommittedIsAnsweredAndNotLearnedAgain() throws {
+        var loop = try started()
+        producer.acknowledges = false
+        consumer.polls = [(0..<3).map { ScriptedWorld.record($0) }, [.lost([ScriptedWorld.events])]]
+        try loop.turn()
+        try loop.turn()
+        let version = loop.engine.modelVersion
+        producer.acknowledges = true
+        producer.open.removeAll()
+        consumer.polls = [[.assigned([ScriptedWorld.events])], (0..<3).map { ScriptedWorld.record($0) }]
+        for _ in 0..<3 { try loop.turn() }
+        #expect(loop.engine.modelVersion == version)
+        #expect(loop.report().events.duplicate == 3)
+        #expect(producer.visible.map(\.answers) == ["0@0", "0@1", "0@2"])
+    }
+
+    @Test func recordsThatRetentionTookAreCounted() throws {
+        consumer.committed = [ScriptedWorld.events: 10]
+        consumer.ranges = [ScriptedWorld.events: 25..<100]
+        var loop = try started()
+        #expect(consumer.assignments == [[ScriptedWorld.events: .offset(25)]])
+        #expect(loop.report().lostRecords == 15)
+        #expect(loop.takeNotices().contains { if case .lost(_, from: 10, count: 15) = $0 { true } else { false } })
+    }
+
+    @Test func recordsThatRetentionTakesWhileRunningAreCounted() throws {
+        var loop = try started()
+        consumer.polls = [[ScriptedWorld.record(4)]]
+        try loop.turn()
+        consumer.ranges = [ScriptedWorld.events: 9..<100]
+        consumer.polls = [[.outOfRange(ScriptedWorld.events)]]
+        try loop.turn()
+        #expect(loop.report().lostRecords == 4)
+        #expect(consumer.assignments.last == [ScriptedWorld.events: .offset(9)])
+        #expect(consumer.unassigned == [ScriptedWorld.events])
+    }
+
+    @Test func readingPausesWhereTooMuchIsUnderWay() throws {
+        var loop = try started()
+        loop.configuration.inFlightMax = 10
+        producer.acknowledges = false
+        consumer.polls = (0..<5).map { batch in (batch * 5..<batch * 5 + 5).map { ScriptedWorld.record(Int64($0)) } }
+        for _ in 0..<6 { try loop.turn() }
+        #expect(producer.open.count == 10)
+        producer.acknowledges = true
+        for _ in 0..<6 { try loop.turn() }
+        #expect(producer.visible.count == 25)
+    }
+
+    @Test func aCheckpointThatFailsIsToldAndItsRowsAreWrittenLater() throws {
+        var loop = try started()
+        loop.configuration.checkpointInterval = .seconds(1)
+        consumer.polls = [(0..<3).map { ScriptedWorld.record($0) }]
+        try loop.turn()
+        store.isFull = true
+        consumer.time.now += .seconds(2)
+        try loop.turn()
+        try loop.turn()
+        #expect(loop.report().checkpointsFailed == 1)
+        #expect(loop.takeNotices().contains { if case .checkpointFailed = $0 { true } else { false } })
+        store.isFull = false
+        consumer.time.now += .seconds(2)
+        try loop.turn()
+        #expect(store.checkpoints.first?.users.count == 3)
+        #expect(store.checkpoints.first?.offsets == [ScriptedWorld.events: 3])
+    }
+
+    @Test func garbageIsADeadLetterByteForByte() throws {
+        var loop = try started()
+        let garbage = KafkaRecord(
+            source: RecordSource(topicPartition: ScriptedWorld.events, offset: 0), timestamp: nil, key: [0xFF],
+            value: [0, 1, 2], headers: [])
+        consumer.polls = [[.record(garbage), ScriptedWorld.record(1)]]
+        consumer.time.now += .seconds(1)
+        try loop.turn()
+        let letter = try #require(producer.visible.first { $0.topic == "events.dlq" })
+        #expect(letter.key == [0xFF] && letter.value == [0, 1, 2])
+        #expect(consumer.committed == [ScriptedWorld.events: 2])
+        #expect(loop.report().events.rejected == 1)
+    }
+}

@@ -1,34 +1,39 @@
 /// Reads a payload back, in the order in which it was written.
 public struct ByteReader: Sendable {
-    private let bytes: [UInt8]
-    private var place = 0
+    @usableFromInline let bytes: [UInt8]
+    @usableFromInline var place = 0
 
     public init(_ bytes: [UInt8]) {
         self.bytes = bytes
     }
 
-    public var isAtEnd: Bool { place == bytes.count }
+    @inlinable public var isAtEnd: Bool { place == bytes.count }
 
     /// Bytes not read yet: bounds every count that a payload claims.
-    public var remaining: Int { bytes.count - place }
+    @inlinable public var remaining: Int { bytes.count - place }
 
-    public mutating func read<Value: FixedWidthInteger>(_: Value.Type) throws(PayloadError) -> Value {
-        let size = Value.bitWidth / 8
+    // Inlinable: a restore reads tens of millions of numbers, and a call of generic code for each byte of them
+    // would cost more than the disk.
+    @inlinable
+    public mutating func read<Value: FixedWidthInteger & BitwiseCopyable>(_: Value.Type) throws(PayloadError) -> Value {
+        let size = MemoryLayout<Value>.size
         guard remaining >= size else { throw .truncated }
-        var value: Value = 0
-        for index in 0..<size {
-            value |= Value(truncatingIfNeeded: bytes[place + index]) << Value(truncatingIfNeeded: 8 * index)
+        let value = unsafe bytes.withUnsafeBytes { bytes in
+            unsafe bytes.loadUnaligned(fromByteOffset: place, as: Value.self)
         }
         place += size
-        return value
+        return Value(littleEndian: value)
     }
 
     /// Fills `target`.
     public mutating func read(into target: inout MutableSpan<Float>) throws(PayloadError) {
         let size = 4 * target.count
         guard remaining >= size else { throw .truncated }
-        let part = bytes[place..<place + size]
-        unsafe target.withUnsafeMutableBytes { unsafe $0.copyBytes(from: part) }
+        unsafe bytes.withUnsafeBytes { bytes in
+            unsafe target.withUnsafeMutableBytes { target in
+                unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[place..<place + size]))
+            }
+        }
         place += size
     }
 
@@ -43,6 +48,7 @@ public struct ByteReader: Sendable {
         return text
     }
 
+    @inlinable
     public mutating func readFloat() throws(PayloadError) -> Float {
         Float(bitPattern: try read(UInt32.self))
     }

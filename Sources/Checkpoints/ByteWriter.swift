@@ -1,21 +1,25 @@
 /// Builds a payload: little-endian numbers, one after another.
 public struct ByteWriter: Sendable {
-    public private(set) var bytes: [UInt8] = []
+    public internal(set) var bytes: [UInt8] = []
 
     public init(reserving capacity: Int = 0) {
         bytes.reserveCapacity(capacity)
     }
 
-    public mutating func write(_ value: some FixedWidthInteger) {
-        var remaining = value
-        for _ in 0..<value.bitWidth / 8 {
-            bytes.append(UInt8(truncatingIfNeeded: remaining))
-            remaining >>= 8
-        }
+    // Inlinable: a checkpoint writes millions of numbers, and the stream waits for it.
+    @inlinable
+    public mutating func write(_ value: some FixedWidthInteger & BitwiseCopyable) {
+        unsafe withUnsafeBytes(of: value.littleEndian) { unsafe append($0) }
     }
 
+    @inlinable
     public mutating func write(_ value: Float) {
         write(value.bitPattern)
+    }
+
+    @usableFromInline
+    mutating func append(_ buffer: UnsafeRawBufferPointer) {
+        unsafe bytes.append(contentsOf: buffer)
     }
 
     /// A text: its length in bytes, then its UTF-8.

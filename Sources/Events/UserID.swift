@@ -17,13 +17,9 @@ public struct UserID: Sendable {
 }
 
 extension UserID: Hashable {
-    public static func == (left: Self, right: Self) -> Bool {
-        left.text.utf8.elementsEqual(right.text.utf8)
-    }
+    public static func == (left: Self, right: Self) -> Bool { IdentifierBytes.areEqual(left.text, right.text) }
 
-    public func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
-    }
+    public func hash(into hasher: inout Hasher) { IdentifierBytes.hash(text, into: &hasher) }
 }
 
 extension UserID: CustomStringConvertible {

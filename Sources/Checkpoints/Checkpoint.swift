@@ -15,6 +15,9 @@ public struct Checkpoint: Sendable {
     public var users: [UserRow]
     /// The users that left since the last checkpoint: forgotten, or pushed out by the bound.
     public var removedUsers: [UserID]
+    /// Whether `users` are all there are: every other one has left. So it is where more have left than can be
+    /// named.
+    public var replacesUsers = false
     /// Dense parameters, optimizer state, random state, counters: whole, by name.
     public var blobs: [String: [UInt8]]
     /// For each partition, the next offset to learn from.

@@ -6,6 +6,8 @@ public struct DeliveryConfiguration: Sendable, Equatable {
     /// Whether what is learned is a function of the events alone, not of load.
     public var isReproducible = false
     public var checkpointInterval = Duration.seconds(10)
+    /// Rows that one turn copies for a checkpoint: about a millisecond.
+    public var checkpointRowsMax = 2048
     /// Records in one batch.
     public var batchMax = 256
     /// Records on their way to Kafka before reading pauses.

@@ -13,8 +13,10 @@ extension DeliveryLoop {
             if let error = outcome.error { notice(.checkpointFailed(error)) }
             if let failed = outcome.failed { engine.putBack(failed) }
         }
-        if figures.startCheckpointIfDue(now, interval: configuration.checkpointInterval) {
-            store.start(engine.takeCheckpoint())
+        if figures.startCheckpointIfDue(now, interval: configuration.checkpointInterval) { engine.beginCheckpoint() }
+        // Some rows each turn: the stream never waits for all of them.
+        if engine.isCapturing, let checkpoint = engine.advanceCheckpoint(rowsMax: configuration.checkpointRowsMax) {
+            store.start(checkpoint)
         }
     }
 

@@ -23,8 +23,12 @@ struct StreamFigures {
     private var lastCheckpoint: Duration?
     private var lastCheckpointStart: Duration
     private var isCheckpointing = false
+    /// Checkpoints that failed since the last one that was written.
+    private var failuresInRow = 0
     private var checkpointsSucceeded: UInt64 = 0
     private var checkpointsFailed: UInt64 = 0
+
+    private static let retryIntervalMax = Duration.seconds(60)
 
     init(now: Duration) {
         started = now
@@ -49,15 +53,20 @@ struct StreamFigures {
         Self.isDue(&lastCommit, now, interval)
     }
 
-    /// - Returns: true at most once an interval, and never while a checkpoint is being written.
+    /// - Returns: true at most once an interval, and never while a checkpoint is being written. On a disk
+    ///   that is full each failure doubles the time to the next attempt, up to a minute: an attempt copies and
+    ///   writes everything that has changed since the last one that went well.
     mutating func startCheckpointIfDue(_ now: Duration, interval: Duration) -> Bool {
-        guard !isCheckpointing, Self.isDue(&lastCheckpointStart, now, interval) else { return false }
+        let doubled = interval * (1 << min(failuresInRow, 6))
+        let wait = failuresInRow == 0 ? interval : max(interval, min(doubled, Self.retryIntervalMax))
+        guard !isCheckpointing, Self.isDue(&lastCheckpointStart, now, wait) else { return false }
         isCheckpointing = true
         return true
     }
 
     mutating func finishCheckpoint(_ now: Duration, isWritten: Bool) {
         isCheckpointing = false
+        failuresInRow = isWritten ? 0 : failuresInRow + 1
         if isWritten {
             checkpointsSucceeded += 1
             lastCheckpoint = now

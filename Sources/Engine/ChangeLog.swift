@@ -5,9 +5,17 @@ internal import SequenceModels
 struct ChangeLog {
     private(set) var items: [ItemIndex] = []
     private(set) var users: [Int] = []
+    /// Bounded by `removedMax`: while a disk is full nobody takes them.
     private(set) var removedUsers: [UserID] = []
+    /// More users have left than are named: the next checkpoint holds all that are left.
+    private(set) var isEveryUserDue = false
     private var isItemListed: [Bool] = []
     private var isUserListed: [Bool] = []
+    private let removedMax: Int
+
+    init(removedMax: Int) {
+        self.removedMax = removedMax
+    }
 
     mutating func touchItem(_ item: ItemIndex) {
         if Self.mark(Int(item), in: &isItemListed) { items.append(item) }
@@ -18,20 +26,41 @@ struct ChangeLog {
     }
 
     mutating func removeUser(_ user: UserID) {
-        removedUsers.append(user)
+        if removedUsers.count < removedMax { removedUsers.append(user) } else { makeEveryUserDue() }
     }
 
-    /// Starts over, after a checkpoint was taken.
-    mutating func removeAll() {
-        for item in items { isItemListed[Int(item)] = false }
-        for row in users { isUserListed[row] = false }
-        items.removeAll(keepingCapacity: true)
-        users.removeAll(keepingCapacity: true)
-        removedUsers.removeAll()
+    mutating func makeEveryUserDue() {
+        isEveryUserDue = true
+        removedUsers = []
     }
+
+    /// Hands over everything, and starts anew.
+    mutating func takeAll() -> ChangeLog {
+        let taken = self
+        self = ChangeLog(removedMax: removedMax)
+        // Marks as many as before: growing a million of them one by one is a pause.
+        isItemListed = [Bool](repeating: false, count: taken.isItemListed.count)
+        isUserListed = [Bool](repeating: false, count: taken.isUserListed.count)
+        return taken
+    }
+
+    func holdsItem(_ item: ItemIndex) -> Bool {
+        Int(item) < isItemListed.count && isItemListed[Int(item)]
+    }
+
+    func holdsUser(row: Int) -> Bool {
+        row < isUserListed.count && isUserListed[row]
+    }
+
+    /// Takes the mark of an item that was listed; the list stays.
+    mutating func unmarkItem(_ item: ItemIndex) { isItemListed[Int(item)] = false }
+
+    mutating func unmarkUser(row: Int) { isUserListed[row] = false }
 
     private static func mark(_ index: Int, in marks: inout [Bool]) -> Bool {
-        while marks.count <= index { marks.append(false) }
+        if marks.count <= index {
+            marks.append(contentsOf: repeatElement(false, count: index + 1 - marks.count))
+        }
         if marks[index] { return false }
         marks[index] = true
         return true

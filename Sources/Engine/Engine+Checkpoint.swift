@@ -27,20 +27,93 @@ extension Engine {
             modelVersion: modelVersion)
     }
 
-    /// Takes what changed since the last call, with the offsets it stands for. Nothing may be staged:
-    /// call it after `learn`.
+    /// Takes what changed since the last call, with the offsets it stands for, all at once. Nothing may be
+    /// staged: call it after `learn`.
     public mutating func takeCheckpoint() -> Checkpoint {
-        precondition(staged.isEmpty, "every staged event is learned before a checkpoint")
-        var checkpoint = Checkpoint(model: modelDescription, offsets: watermarks)
-        checkpoint.items.reserveCapacity(changes.items.count)
-        for item in changes.items { checkpoint.items.append(row(ofItem: item)) }
-        for row in changes.users where sessions.row(of: sessions[row].user) == row {
-            checkpoint.users.append(self.row(ofUser: row))
+        abandonCheckpoint()
+        beginCheckpoint()
+        while true {
+            if let checkpoint = advanceCheckpoint(rowsMax: .max) { return checkpoint }
         }
-        checkpoint.removedUsers = changes.removedUsers.filter { sessions.row(of: $0) == nil }
+    }
+
+    /// Whether a checkpoint has begun that is not handed out yet.
+    public var isCapturing: Bool { capture != nil }
+
+    /// Begins a checkpoint of this moment: what changed since the last one, with the offsets it stands for.
+    /// Nothing may be staged: call it after `learn`, and then `advanceCheckpoint` until it hands it out.
+    public mutating func beginCheckpoint() {
+        precondition(staged.isEmpty, "every staged event is learned before a checkpoint")
+        precondition(capture == nil, "one checkpoint at a time")
+        if changes.isEveryUserDue {
+            for row in 0..<sessions.rowCount { changes.touchUser(row: row) }
+        }
+        let waiting = changes.takeAll()
+        var checkpoint = Checkpoint(model: modelDescription, offsets: watermarks)
+        // Who left and came back is among the users, and written after.
+        checkpoint.removedUsers = waiting.removedUsers
+        checkpoint.replacesUsers = waiting.isEveryUserDue
         checkpoint.blobs = blobs()
-        changes.removeAll()
-        return checkpoint
+        capture = CheckpointCapture(checkpoint, waiting: waiting)
+    }
+
+    /// Copies some more rows.
+    ///
+    /// - Parameter rowsMax: at most so many; a row costs a fraction of a microsecond.
+    /// - Returns: the checkpoint, once it is whole.
+    public mutating func advanceCheckpoint(rowsMax: Int) -> Checkpoint? {
+        for _ in 0..<rowsMax {
+            if let item = capture?.popItem() {
+                copy(item: item)
+            } else if let row = capture?.popUser() {
+                copy(userRow: row)
+            } else {
+                defer { capture = nil }
+                return capture?.checkpoint
+            }
+        }
+        return nil
+    }
+
+    /// Copies an item's row for the checkpoint under way, before it changes.
+    mutating func preserve(item: ItemIndex) {
+        if capture?.isWaiting(item: item) == true { copy(item: item) }
+    }
+
+    /// Copies a user's row for the checkpoint under way, before it changes.
+    mutating func preserve(userRow row: Int) {
+        if capture?.isWaiting(user: row) == true { copy(userRow: row) }
+    }
+
+    private mutating func copy(item: ItemIndex) {
+        let copied = row(ofItem: item)
+        capture?.take(copied)
+    }
+
+    private mutating func copy(userRow row: Int) {
+        let copied = self.row(ofUser: row)
+        capture?.take(copied, row: row)
+    }
+
+    /// Copies what one event will change.
+    mutating func preserveRows(for event: Event) {
+        guard capture != nil else { return }
+        if yardsticks.popularity.eventsUntilHalving == 1 {
+            // Halving changes every count.
+            while let item = capture?.popItem() { copy(item: item) }
+        }
+        if let row = sessions.rowToAdmit(event.user) { preserve(userRow: row) }
+        if let item = catalog.rowToAdmit(event.item) { preserve(item: item) }
+    }
+
+    /// Gives up the checkpoint under way: its rows count as changed still.
+    private mutating func abandonCheckpoint() {
+        guard let capture else { return }
+        self.capture = nil
+        for item in capture.changes.items { changes.touchItem(item) }
+        for row in capture.changes.users { changes.touchUser(row: row) }
+        for user in capture.changes.removedUsers { changes.removeUser(user) }
+        if capture.changes.isEveryUserDue { changes.makeEveryUserDue() }
     }
 
     /// Counts the rows of a checkpoint that could not be written as changed again.
@@ -50,6 +123,7 @@ extension Engine {
             if let row = sessions.row(of: user.id) { changes.touchUser(row: row) }
         }
         for user in checkpoint.removedUsers { changes.removeUser(user) }
+        if checkpoint.replacesUsers { changes.makeEveryUserDue() }
     }
 
     private func row(ofItem item: ItemIndex) -> ItemRow {
@@ -68,8 +142,10 @@ extension Engine {
         return ItemRow(index: UInt32(index), id: catalog.id(of: item), payload: writer.bytes)
     }
 
-    private func row(ofUser row: Int) -> UserRow {
+    /// nil where nobody has the row.
+    private func row(ofUser row: Int) -> UserRow? {
         let session = sessions[row]
+        guard sessions.row(of: session.user) == row else { return nil }
         var writer = ByteWriter(reserving: 10 * (session.entries.count + session.purchased.count) + 20)
         writer.write(UInt32(row))
         writer.write(UInt64(bitPattern: session.lastTimestamp?.milliseconds ?? 0))

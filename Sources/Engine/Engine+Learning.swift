@@ -35,11 +35,22 @@ extension Engine {
                 if replay == .configured {
                     stageReplay(member, count: configuration.learner.replayRatio * (end - first))
                 }
-                try member.step { changes.touchItem($0) }
+                try learn(member)
             }
             first = end
         }
         staged.removeAll()
+    }
+
+    /// One step of a member on what it staged. Rows that a checkpoint waits for are copied before they change.
+    private mutating func learn(_ member: NeuralMember) throws(EngineError) {
+        guard member.computeGradients() else { return }
+        for place in 0..<member.learner.touchedCount {
+            let item = member.learner.touchedItem(at: place)
+            preserve(item: item)
+            changes.touchItem(item)
+        }
+        try member.applyGradients()
     }
 
     /// Draws sessions at random, and from each a window that ends at random.

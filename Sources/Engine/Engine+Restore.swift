@@ -90,7 +90,7 @@ public struct EngineRestorer: ~Copyable {
         engine.watermarks = offsets
         engine.recountOrder()
         for member in engine.members { try member.refreshEncoder() }
-        engine.changes.removeAll()
+        _ = engine.changes.takeAll()
         return engine
     }
 

@@ -27,7 +27,9 @@ public struct Engine: ~Copyable {
     public internal(set) var quality: [String: PrequentialQuality] = [:]
     /// The same over every list since the start of this process.
     public internal(set) var wholeQuality: [String: PrequentialQuality] = [:]
-    var changes = ChangeLog()
+    var changes: ChangeLog
+    /// The checkpoint that is being copied.
+    var capture: CheckpointCapture?
     var staged = StagedWindows()
 
     /// Events learned from so far.
@@ -43,6 +45,7 @@ public struct Engine: ~Copyable {
         let dimensions = configuration.learner.dimensions
         let excludedMax = 2 * configuration.sessionLengthMax
         sessions = SessionTable(capacity: configuration.usersMax, lengthMax: configuration.sessionLengthMax)
+        changes = ChangeLog(removedMax: configuration.usersMax)
         catalog = ItemCatalog(capacity: configuration.learner.itemsMax)
         var members: [NeuralMember] = []
         for kind in configuration.neuralMembers {
@@ -103,6 +106,7 @@ public struct Engine: ~Copyable {
     /// - Returns: whether the user was known.
     @discardableResult
     public mutating func forget(_ user: UserID) -> Bool {
+        if let row = sessions.row(of: user) { preserve(userRow: row) }
         guard let row = sessions.remove(user) else { return false }
         yardsticks.remove(session: row)
         changes.removeUser(user)
@@ -130,6 +134,7 @@ extension Engine {
     /// Takes one event into its session, the catalogue and the yardsticks, and keeps the window that
     /// ends in it for `learn`.
     private mutating func stage(_ event: Event) throws(EngineError) {
+        preserveRows(for: event)
         let (row, left) = sessions.admit(event.user)
         if let left {
             changes.removeUser(left)
@@ -184,7 +189,7 @@ extension Engine {
     }
 
     /// Events that are read of a session at most: what the longest encoder reads, and its target.
-    public var windowMax: Int { (members.map(\.window).max() ?? 0) + 1 }
+    var windowMax: Int { (members.map(\.window).max() ?? 0) + 1 }
 
     func window(of entries: ArraySlice<Session.Entry>) -> [SessionEvent] {
         entries.compactMap { entry in

@@ -43,6 +43,12 @@ struct ItemCatalog {
         case replaced(ItemIndex)
     }
 
+    /// The row that `admit` would change; nil where it would make one.
+    func rowToAdmit(_ id: ItemID) -> ItemIndex? {
+        if let row = rows[id] { return row }
+        return ids.count == capacity ? ItemIndex(recency.oldest) : nil
+    }
+
     /// Finds or makes room for `id`, as of event `sequence`, and makes it the most recently active.
     mutating func admit(_ id: ItemID, at sequence: UInt64) -> Admission {
         if let row = rows[id] {

@@ -12,8 +12,6 @@ final class NeuralMember {
     var learner: Learner
     var snapshot: Snapshot
     private var recommender: Recommender
-    /// Made when it is first asked: only a back-test needs it.
-    private(set) lazy var floatTwin = FloatTwin(of: self, candidatesMax: ListRules.countMax)
     /// Windows that were learned again.
     var replayedWindows: UInt64 = 0
 
@@ -51,13 +49,6 @@ final class NeuralMember {
     /// Ranks every item for the sessions in the first `count` slots.
     func rank(_ count: Int) { recommender.rank(count, in: snapshot) }
 
-    /// Ranks every item but some for the session in the first slot.
-    func rank(excluding excluded: ItemSet) {
-        let biases = snapshot.hide(excluded)
-        recommender.rank(1, in: snapshot)
-        snapshot.show(excluded, biases: biases)
-    }
-
     /// The best candidates of a slot, in falling score order.
     func candidates(ofSlot slot: Int) -> TopK { recommender.candidates[slot] }
 
@@ -75,16 +66,15 @@ final class NeuralMember {
     @discardableResult
     func stage(_ window: Span<SessionEvent>, weight: Float) -> Bool { learner.stage(window, weight: weight) }
 
-    /// Takes one step on what was staged; the served rows and the served encoder follow.
+    /// The first half of a step on what was staged: changes nothing, but says which rows will.
     ///
-    /// - Parameter touched: called with each row that changed.
-    func step(touched: (ItemIndex) -> Void) throws(EngineError) {
-        guard learner.step() != nil else { return }
-        for place in 0..<learner.touchedCount {
-            let item = learner.touchedItem(at: place)
-            touched(item)
-            try refreshItem(item)
-        }
+    /// - Returns: false where nothing was staged.
+    func computeGradients() -> Bool { learner.computeGradients() != nil }
+
+    /// The other half; the served rows and the served encoder follow.
+    func applyGradients() throws(EngineError) {
+        learner.applyGradients()
+        for place in 0..<learner.touchedCount { try refreshItem(learner.touchedItem(at: place)) }
         try refreshEncoder()
     }
 

@@ -29,6 +29,13 @@ struct SessionTable {
         _modify { yield &sessions[row] }
     }
 
+    /// The row that `admit` would change; nil where it would make one.
+    func rowToAdmit(_ user: UserID) -> Int? {
+        if let row = rows[user] { return Int(row) }
+        if rows.count == capacity, recency.oldest != RecencyList.none { return Int(recency.oldest) }
+        return vacant.last.map(Int.init)
+    }
+
     /// Finds the row of `user`, or makes one.
     ///
     /// - Returns: the row, and the user who left for it.

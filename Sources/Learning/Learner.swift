@@ -77,6 +77,15 @@ public struct Learner: ~Copyable {
     /// - Returns: the mean cross-entropy of a position in nats; nil where nothing was staged.
     @discardableResult
     public mutating func step() -> Float? {
+        guard let mean = computeGradients() else { return nil }
+        applyGradients()
+        return mean
+    }
+
+    /// The first half of a step: changes no parameter, but says by `touchedItem` which rows will change.
+    ///
+    /// - Returns: as `step`.
+    public mutating func computeGradients() -> Float? {
         rows.removeAll()
         guard batch.positionCount > 0 else { return nil }
         batch.arrange()
@@ -88,17 +97,21 @@ public struct Learner: ~Copyable {
             loss.lossAndGradient(hidden: hidden, batch, negatives, table, rows: &rows)
         }
         encoder.backward(batch, table, hiddenGradient: loss.hiddenGradient, rows: &rows)
-        encoder.clipGradients(to: configuration.gradientNormMax)
-        table.applyAdagrad(rows, rate: configuration.rate, epsilon: 1e-6)
-        optimizer.rate = configuration.denseRate
-        encoder.update(&optimizer)
-        version += 1
         let mean = total / Float(batch.positionCount)
         batch.removeAll()
         return mean
     }
 
-    /// The rows that the last step changed, each once.
+    /// The other half of a step.
+    public mutating func applyGradients() {
+        encoder.clipGradients(to: configuration.gradientNormMax)
+        table.applyAdagrad(rows, rate: configuration.rate, epsilon: 1e-6)
+        optimizer.rate = configuration.denseRate
+        encoder.update(&optimizer)
+        version += 1
+    }
+
+    /// The rows that the last step changes, each once.
     public var touchedCount: Int { rows.count }
 
     public func touchedItem(at place: Int) -> ItemIndex { rows.item(at: place) }

@@ -101,6 +101,7 @@ public final class StateStore: Sendable {
             let checksum = RowChecksums.item(place: place, id: id, payload: row.payload)
             try item.execute(arguments: [place, Data(id), Int64(bitPattern: checksum.value), Data(row.payload)])
         }
+        if checkpoint.replacesUsers { try database.execute(sql: "DELETE FROM user") }
         let removal = try database.makeStatement(sql: "DELETE FROM user WHERE id = ?")
         for user in checkpoint.removedUsers { try removal.execute(arguments: [Data(user.text.utf8)]) }
         let user = try database.makeStatement(sql: "INSERT OR REPLACE INTO user VALUES (?, ?, ?, ?)")

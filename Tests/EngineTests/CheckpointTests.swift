@@ -17,6 +17,7 @@ import Testing
         mutating func take(_ checkpoint: Checkpoint) {
             model = checkpoint.model
             for row in checkpoint.items { items[row.index] = row }
+            if checkpoint.replacesUsers { users = [:] }
             for user in checkpoint.removedUsers { users[user] = nil }
             for row in checkpoint.users { users[row.id] = row }
             blobs.merge(checkpoint.blobs) { _, new in new }

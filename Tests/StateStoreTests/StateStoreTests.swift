@@ -49,6 +49,16 @@ import Testing
         #expect(try first.offsets() == [TopicPartition(topic: "events", partition: 2): 70])
     }
 
+    @Test func usersAreReplacedWhereACheckpointHoldsThemAll() throws {
+        let store = try StateStore(directory: directory)
+        try store.write(checkpoint(version: 1, items: [0], users: ["a", "b", "c"]))
+        var all = try checkpoint(version: 2, items: [], users: ["b", "d"])
+        all.replacesUsers = true
+        try store.write(all)
+        #expect(Set(try contents(store).users.map(\.id.text)) == ["b", "d"])
+        #expect(try contents(store).items.count == 1)
+    }
+
     @Test func whatWasWrittenIsThereAfterReopening() throws {
         do {
             let store = try StateStore(directory: directory)

@@ -2,10 +2,9 @@ import Engine
 import Events
 import Foundation
 import Learning
-import StateStore
 import Telemetry
 
-/// The whole engine without Kafka, and its way to disk and back.
+/// The whole engine without Kafka.
 enum EngineBenches {
     static let partition = TopicPartition(topic: "events", partition: 0)
 
@@ -27,34 +26,6 @@ enum EngineBenches {
             line.residentBytes = ProcessFigures.current().residentBytes
             try print(line)
         }
-    }
-
-    static func checkpoint(_ print: (BenchLine) throws -> Void) throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-bench-\(getpid())").path
-        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
-        var stream = BenchStream(items: 100_000, users: 50_000)
-        var engine = try filledEngine(&stream)
-        var line = BenchLine("checkpoint")
-        (line.items, line.users) = (engine.itemCount, engine.userCount)
-        do {
-            let store = try StateStore(directory: directory)
-            let began = ContinuousClock.now
-            try store.write(engine.takeCheckpoint())
-            line.medianMicroseconds = (ContinuousClock.now - began) / .microseconds(1)
-        }
-        try print(line)
-
-        let store = try StateStore(directory: directory)
-        let began = ContinuousClock.now
-        guard let stored = try store.modelDescription() else { return }
-        var restorer = try EngineRestorer(engine.currentConfiguration, stored: stored)
-        try store.forEachItem { try restorer.add($0) }
-        try store.forEachUser { try restorer.add($0) }
-        let restored = try restorer.finish(blobs: try store.blobs(), offsets: try store.offsets())
-        line = BenchLine("restore")
-        line.medianMicroseconds = (ContinuousClock.now - began) / .microseconds(1)
-        (line.items, line.users) = (restored.itemCount, restored.userCount)
-        try print(line)
     }
 
     private static let batchSize = 64

@@ -23,6 +23,7 @@ struct FreshetBench: ParsableCommand {
         case train
         case engine
         case checkpoint
+        case restore
         case daemon
 
         func run(_ print: (BenchLine) throws -> Void) throws {
@@ -32,7 +33,8 @@ struct FreshetBench: ParsableCommand {
             case .eventToList: try ModelBenches.eventToList(print)
             case .train: try ModelBenches.train(print)
             case .engine: try EngineBenches.engine(print)
-            case .checkpoint: try EngineBenches.checkpoint(print)
+            case .checkpoint: try StateBenches.checkpoint(print)
+            case .restore: try StateBenches.restore(print)
             case .daemon: try DaemonBench.run(print)
             }
         }

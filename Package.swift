@@ -100,7 +100,7 @@ let package = Package(
         .executableTarget(
             name: "freshet",
             dependencies: [
-                "Events", "EventFiles", "Telemetry", "Tensors", "Learning", "Engine", "Streaming", "Settings", "Simulation", "Evaluation",
+                "Events", "EventFiles", "Telemetry", "Tensors", "SequenceModels", "Learning", "Engine", "Streaming", "Settings", "Simulation", "Evaluation",
                 "Daemon", "HTTPService", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -125,7 +125,7 @@ let package = Package(
         .testTarget(name: "SequenceModelsTests", dependencies: ["SequenceModels", "Tensors"], exclude: ["Golden"]),
         .testTarget(name: "LearningTests", dependencies: ["Learning", "SequenceModels"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "SequenceModels", "Tensors"]),
-        .testTarget(name: "EngineTests", dependencies: ["Engine", "Checkpoints", "Events", "Learning"]),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "Checkpoints", "Events", "Learning", "SequenceModels"]),
         .testTarget(
             name: "StateStoreTests",
             dependencies: ["StateStore", "Checkpoints", "Events", .product(name: "GRDB", package: "GRDB.swift")]),

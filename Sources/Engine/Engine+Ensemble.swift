@@ -12,7 +12,9 @@ extension Engine {
     /// What the counting models say of a session, before anything later is counted.
     mutating func countingPool(row: Int, window: [ItemIndex]) -> CandidatePool {
         var pool = CandidatePool(sessionLength: sessions[row].entries.count, sequence: sequence)
-        yardsticks.fill(&pool, after: window, session: row, count: Self.membersCandidatesMax)
+        let candidates = yardsticks.candidates(
+            after: window, session: row, excluding: [], neighborsMax: Self.membersCandidatesMax)
+        yardsticks.fill(&pool, with: candidates, count: Self.membersCandidatesMax)
         return pool
     }
 

@@ -77,7 +77,7 @@ extension Engine {
     }
 
     /// Candidates wanted of the neural model.
-    func limit(_ rules: ListRules, _ excluded: [ItemIndex]) -> Int {
+    func limit(_ rules: ListRules, _ excluded: ItemSet) -> Int {
         let wanted = max(Self.rankingMax, rules.count + excluded.count)
         return configuration.encoder == .ensemble ? max(Self.membersCandidatesMax, wanted) : wanted
     }
@@ -98,7 +98,7 @@ extension Engine {
 
     /// The best candidates that the rules leave, with their reasons.
     private mutating func items(
-        _ order: [(item: ItemIndex, score: Float)], row: Int, excluded: [ItemIndex], count: Int
+        _ order: [(item: ItemIndex, score: Float)], row: Int, excluded: ItemSet, count: Int
     ) -> [ScoredItem] {
         guard let member = members.first else { return [] }
         let window = window(ofRow: row).map(\.item)
@@ -125,13 +125,13 @@ extension Engine {
     }
 
     /// Rows that the rules take out of a list; at most twice the session's length.
-    func excludedItems(row: Int, _ exclusions: Set<Exclusion>) -> [ItemIndex] {
+    func excludedItems(row: Int, _ exclusions: Set<Exclusion>) -> ItemSet {
         let session = sessions[row]
         var excluded: [ItemIndex] = []
         if exclusions.contains(.current), let last = session.entries.last { excluded.append(last.item) }
         if exclusions.contains(.seen) { excluded += session.entries.map(\.item) }
         if exclusions.contains(.purchased) { excluded += session.purchased.map(\.item) }
-        return excluded
+        return ItemSet(excluded)
     }
 
     private func recommendation(

@@ -189,7 +189,7 @@ extension Engine {
     }
 
     /// Events that are read of a session at most: what the longest encoder reads, and its target.
-    var windowMax: Int { (members.map(\.window).max() ?? 0) + 1 }
+    public var windowMax: Int { (members.map(\.window).max() ?? 0) + 1 }
 
     func window(of entries: ArraySlice<Session.Entry>) -> [SessionEvent] {
         entries.compactMap { entry in

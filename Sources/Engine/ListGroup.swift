@@ -18,7 +18,7 @@ struct ListGroup {
         var stagedBefore: Int
         /// Where the answer goes.
         var place: Int
-        var excluded: [ItemIndex]
+        var excluded: ItemSet
         /// What the counting models said, and the weights of the blend, when the event was staged.
         var pool: CandidatePool?
         var weights: Blend.Features

@@ -12,6 +12,8 @@ final class NeuralMember {
     var learner: Learner
     var snapshot: Snapshot
     private var recommender: Recommender
+    /// Made when it is first asked: only a back-test needs it.
+    private(set) lazy var floatTwin = FloatTwin(of: self, candidatesMax: ListRules.countMax)
     /// Windows that were learned again.
     var replayedWindows: UInt64 = 0
 
@@ -48,6 +50,13 @@ final class NeuralMember {
 
     /// Ranks every item for the sessions in the first `count` slots.
     func rank(_ count: Int) { recommender.rank(count, in: snapshot) }
+
+    /// Ranks every item but some for the session in the first slot.
+    func rank(excluding excluded: ItemSet) {
+        let biases = snapshot.hide(excluded)
+        recommender.rank(1, in: snapshot)
+        snapshot.show(excluded, biases: biases)
+    }
 
     /// The best candidates of a slot, in falling score order.
     func candidates(ofSlot slot: Int) -> TopK { recommender.candidates[slot] }

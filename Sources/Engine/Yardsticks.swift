@@ -21,61 +21,103 @@ struct Yardsticks {
         neighbors = sessionLengthMax.map { SessionNeighbors(lengthMax: $0) }
     }
 
+    /// What the neighbours and the rules say of a session, best first: asked once, read for the lists of both
+    /// and for the pool of a blend.
+    struct Candidates {
+        /// Nil where neighbours are not kept, or not asked.
+        var neighbors: [SessionNeighbors.Candidate]?
+        var rules: [SequentialRules.Successor]
+    }
+
+    /// - Parameters:
+    ///   - window: the newest items of the session, oldest first.
+    ///   - session: the row of the session, which is no neighbour of its own; any other number where it has none.
+    ///   - neighborsMax: candidates of neighbours at most; nil where none are wanted.
+    mutating func candidates(
+        after window: [ItemIndex], session: Int, excluding excluded: ItemSet, neighborsMax: Int?
+    ) -> Candidates {
+        let near = neighborsMax.flatMap { count in
+            neighbors?.top(count, after: window, session: session, excluding: excluded)
+        }
+        return Candidates(neighbors: near, rules: window.last.map { rules.ranked(after: $0, excluding: excluded) } ?? [])
+    }
+
     /// What each would list after `window`, best first. Where a model knows too few items, the most popular
     /// ones follow them.
-    ///
-    /// - Parameter session: the row of the session that the window is the end of; the window is not empty.
-    mutating func lists(
-        count: Int, after window: [ItemIndex], session: Int, excluding excluded: [ItemIndex], withNeighbors: Bool
+    func lists(
+        count: Int, after window: [ItemIndex], _ candidates: Candidates, excluding excluded: ItemSet
     ) -> [String: [ItemIndex]] {
-        guard let last = window.last else { return [:] }
         let popular = popularity.top(2 * count, excluding: excluded)
-        func filled(_ items: [ItemIndex]) -> [ItemIndex] {
-            items + popular.lazy.filter { !items.contains($0) }.prefix(count - items.count)
+        func filled(_ items: some Collection<ItemIndex>) -> [ItemIndex] {
+            Array(items) + popular.lazy.filter { !items.contains($0) }.prefix(count - items.count)
         }
         var lists = [
             YardstickName.popular: Array(popular.prefix(count)),
-            YardstickName.markov: filled(transitions.top(count, after: last, excluding: excluded)),
-            YardstickName.rules: filled(rules.top(count, after: last, excluding: excluded)),
+            YardstickName.markov: filled(window.last.map { transitions.top(count, after: $0, excluding: excluded) } ?? []),
+            YardstickName.rules: filled(candidates.rules.prefix(count).map(\.item)),
         ]
-        if withNeighbors, let near = neighbors?.top(Self.blendedMax, after: window, session: session, excluding: excluded) {
+        if let near = candidates.neighbors {
             lists[YardstickName.neighbors] = filled(near.prefix(count).map(\.item))
-            lists[YardstickName.neighborsAndRules] = filled(blend(near, rules.rules(after: last, excluding: excluded), count))
+            lists[YardstickName.neighborsAndRules] = filled(blend(near, candidates.rules, count))
         }
         return lists
     }
 
     /// Neighbours that a blend looks at.
-    private static let blendedMax = 200
+    static let blendedMax = 200
 
     /// The sum of both scores, each as a share of its best one.
     private func blend(
         _ near: [SessionNeighbors.Candidate], _ successors: [SequentialRules.Successor], _ count: Int
     ) -> [ItemIndex] {
         var scores: [ItemIndex: Float] = [:]
-        let (best, strongest) = (near.first?.score ?? 1, successors.map(\.weight).max() ?? 1)
-        for candidate in near { scores[candidate.item] = candidate.score / max(best, .leastNormalMagnitude) }
-        for successor in successors { scores[successor.item, default: 0] += successor.weight / strongest }
+        for candidate in near { scores[candidate.item] = Self.share(candidate.score, of: near[0].score) }
+        for successor in successors { scores[successor.item, default: 0] += successor.weight / successors[0].weight }
         return scores.sorted { left, right in
             left.value != right.value ? left.value > right.value : left.key < right.key
         }.prefix(count).map(\.key)
     }
 
-    /// Adds what the nearest sessions and the rules say after `window`, and the most popular items.
-    mutating func fill(_ pool: inout CandidatePool, after window: [ItemIndex], session: Int, count: Int) {
-        guard let last = window.last else { return }
-        let near = neighbors?.top(count, after: window, session: session, excluding: []) ?? []
-        for candidate in near {
-            let share = candidate.score / max(near[0].score, .leastNormalMagnitude)
+    private static func share(_ score: Float, of best: Float) -> Float { score / max(best, .leastNormalMagnitude) }
+
+    /// Adds the best `count` of the nearest sessions and of the rules, each with what it says.
+    func fill(_ pool: inout CandidatePool, with candidates: Candidates, count: Int) {
+        let near = candidates.neighbors ?? []
+        for candidate in near.prefix(count) {
+            let share = Self.share(candidate.score, of: near[0].score)
             pool.set(Blend.Feature.neighbors, of: candidate.item, to: Blend.logShare(share))
         }
-        let successors = rules.rules(after: last, excluding: []).sorted { left, right in
-            left.weight != right.weight ? left.weight > right.weight : left.item < right.item
-        }
-        for successor in successors.prefix(count) {
-            let share = successor.weight / successors[0].weight
+        for successor in candidates.rules.prefix(count) {
+            let share = successor.weight / candidates.rules[0].weight
             pool.set(Blend.Feature.rules, of: successor.item, to: Blend.logShare(share))
         }
+    }
+
+    /// What each says of some items, as logarithms: of a share of the best score, or of all events.
+    func scores(
+        of items: [ItemIndex], after window: [ItemIndex], _ candidates: Candidates, events: UInt64
+    ) -> [String: [Float]] {
+        func shares(_ successors: [SequentialRules.Successor]) -> [Float] {
+            items.map { item in
+                let weight = successors.first { $0.item == item }?.weight ?? 0
+                return weight / max(successors.first?.weight ?? 1, .leastNormalMagnitude)
+            }
+        }
+        let following = window.last.map { transitions.ranked(after: $0, excluding: []) } ?? []
+        let ruled = shares(candidates.rules)
+        var scores = [
+            YardstickName.popular: items.map { Blend.logFrequency(Int(popularity.count(of: $0)), of: events) },
+            YardstickName.markov: shares(following).map(Blend.logShare),
+            YardstickName.rules: ruled.map(Blend.logShare),
+        ]
+        if let near = candidates.neighbors {
+            let shares = items.map { item in
+                near.first { $0.item == item }.map { Self.share($0.score, of: near[0].score) } ?? 0
+            }
+            scores[YardstickName.neighbors] = shares.map(Blend.logShare)
+            scores[YardstickName.neighborsAndRules] = zip(shares, ruled).map { Blend.logShare(($0 + $1) / 2) }
+        }
+        return scores
     }
 
     /// How often an item had occurred before the items of `later`.

@@ -2,26 +2,38 @@ internal import Foundation
 
 /// The outcome of a back-test: what `freshet evaluate` prints.
 public struct EvaluationReport: Codable, Sendable, Equatable {
-    public var `protocol` = "prequential"
+    public var `protocol` = EvaluationProtocol.prequential.rawValue
     /// Events read.
     public var events = 0
-    /// Events that had a list to score: all but each user's first.
+    /// Events that had a list to score: all but each user's first, or those that the protocol holds out.
     public var scored = 0
-    /// The share of scored targets that nobody had ever touched: a miss for every model.
+    /// The share of targets that nobody had ever touched: a miss for every model, or left out where the
+    /// protocol says so.
     public var cold = 0.0
     public var seconds = 0.0
     public var isa = ""
     public var models: [String: Metrics] = [:]
+    /// For each model that was run in int8 and in float.
+    public var quantization: [String: QuantizationLoss]?
+    /// The live models beside frozen and stale ones, where asked for.
+    public var comparisons: [Comparison]?
 
-    /// Ranking quality of one model, over all scored events.
+    /// Quality of one model over all scored events.
     public struct Metrics: Codable, Sendable, Equatable {
         public var hr10 = 0.0
         public var hr20 = 0.0
         public var mrr20 = 0.0
         public var ndcg10 = 0.0
         public var ndcg20 = 0.0
-        /// The share of known items that stood in at least one list.
+        /// The share of the items known at the last list that stood in at least one.
         public var coverage20 = 0.0
+        // Click prediction, where asked for.
+        public var accuracy: Double?
+        public var precision: Double?
+        public var recall: Double?
+        public var f1: Double?
+        public var auc: Double?
+        public var logLoss: Double?
 
         enum CodingKeys: String, CodingKey {
             case hr10 = "hr@10"
@@ -30,7 +42,60 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
             case ndcg10 = "ndcg@10"
             case ndcg20 = "ndcg@20"
             case coverage20 = "coverage@20"
+            case accuracy, precision, recall, f1, auc
+            case logLoss = "log_loss"
         }
+    }
+
+    /// What int8 loses, as a share of what float has; negative where it wins.
+    public struct QuantizationLoss: Codable, Sendable, Equatable {
+        public var hr20: Double
+        public var mrr20: Double
+
+        enum CodingKeys: String, CodingKey {
+            case hr20 = "hr@20"
+            case mrr20 = "mrr@20"
+        }
+
+        init(served: Metrics, float: Metrics) {
+            hr20 = float.hr20 > 0 ? 1 - served.hr20 / float.hr20 : 0
+            mrr20 = float.mrr20 > 0 ? 1 - served.mrr20 / float.mrr20 : 0
+        }
+    }
+
+    /// The live models against themselves with older knowledge, on the same events.
+    public struct Comparison: Codable, Sendable, Equatable {
+        /// `frozen at 50%`, or `1000 events behind`.
+        public var against: String
+        public var events: Int
+        public var models: [String: Pair]
+    }
+
+    /// One model live, and the other one.
+    public struct Pair: Codable, Sendable, Equatable {
+        public var hr20: Double
+        public var mrr20: Double
+        public var otherHR20: Double
+        public var otherMRR20: Double
+        /// Of reciprocal ranks, live less other, with its standard error and a two-sided test.
+        public var difference: Double
+        public var standardError: Double
+        public var z: Double
+        public var p: Double
+
+        enum CodingKeys: String, CodingKey {
+            case hr20 = "hr@20"
+            case mrr20 = "mrr@20"
+            case otherHR20 = "other_hr@20"
+            case otherMRR20 = "other_mrr@20"
+            case difference
+            case standardError = "standard_error"
+            case z, p
+        }
+    }
+
+    struct Clicks: Equatable {
+        var accuracy, precision, recall, f1, auc, logLoss: Double
     }
 
     /// One JSON object, keys in order.
@@ -39,34 +104,29 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
+}
 
-    /// A table for people, best model first.
-    public func text() -> String {
-        var lines = [
-            "\(self.protocol): \(events) events, \(scored) scored, \(Self.percent(cold)) of targets never seen before, "
-                + "\(Self.fixed(seconds, 1)) s (\(Int((Double(events) / max(seconds, 1e-9)).rounded())) events/s, \(isa))",
-            "",
-            Self.row(["model", "hr@10", "hr@20", "mrr@20", "ndcg@10", "ndcg@20", "coverage@20"]),
-        ]
-        for (name, metrics) in models.sorted(by: { ($1.value.hr20, $0.key) < ($0.value.hr20, $1.key) }) {
-            let values = [
-                metrics.hr10, metrics.hr20, metrics.mrr20, metrics.ndcg10, metrics.ndcg20, metrics.coverage20,
-            ]
-            lines.append(Self.row([name] + values.map { Self.fixed($0, 4) }))
+extension EvaluationReport.Metrics {
+    init(_ clicks: EvaluationReport.Clicks?) {
+        self.init()
+        accuracy = clicks?.accuracy
+        precision = clicks?.precision
+        recall = clicks?.recall
+        f1 = clicks?.f1
+        auc = clicks?.auc
+        logLoss = clicks?.logLoss
+    }
+}
+
+extension EvaluationReport {
+    /// Leaves out models that nobody asked for.
+    public mutating func keep(_ isWanted: (String) -> Bool) {
+        models = models.filter { isWanted($0.key) }
+        quantization = quantization?.filter { isWanted($0.key) }
+        comparisons = comparisons?.map { comparison in
+            var comparison = comparison
+            comparison.models = comparison.models.filter { isWanted($0.key) }
+            return comparison
         }
-        return lines.joined(separator: "\n")
     }
-
-    private static func row(_ cells: [String]) -> String {
-        cells.enumerated().map { place, cell in
-            let padding = String(repeating: " ", count: max(0, 12 - cell.count))
-            return place == 0 ? cell + padding : padding + cell
-        }.joined()
-    }
-
-    private static func fixed(_ value: Double, _ digits: Int) -> String {
-        String(format: "%.\(digits)f", value)
-    }
-
-    private static func percent(_ share: Double) -> String { fixed(share * 100, 1) + "%" }
 }

@@ -33,7 +33,7 @@ public struct PopularityRanking: Sendable {
     }
 
     /// The most frequent items, at most `count`, none of `excluded`.
-    public func top(_ count: Int, excluding excluded: [ItemIndex]) -> [ItemIndex] {
+    public func top(_ count: Int, excluding excluded: ItemSet) -> [ItemIndex] {
         var items: [ItemIndex] = []
         items.reserveCapacity(count)
         for item in order {

@@ -32,14 +32,19 @@ public struct SequentialRules: Sendable {
 
     /// The strongest successors of `last`, strongest first, at most `count`, none of `excluded`.
     /// Equal weights: the lower index is ahead.
-    public func top(_ count: Int, after last: ItemIndex, excluding excluded: [ItemIndex]) -> [ItemIndex] {
+    public func top(_ count: Int, after last: ItemIndex, excluding excluded: ItemSet) -> [ItemIndex] {
+        ranked(after: last, excluding: excluded).prefix(count).map(\.item)
+    }
+
+    /// What is known to follow `last`, with its weight, strongest first. Equal weights: the lower index is ahead.
+    public func ranked(after last: ItemIndex, excluding excluded: ItemSet) -> [Successor] {
         rules(after: last, excluding: excluded).sorted { left, right in
             left.weight != right.weight ? left.weight > right.weight : left.item < right.item
-        }.prefix(count).map(\.item)
+        }
     }
 
     /// What is known to follow `last`, with its weight, in any order.
-    public func rules(after last: ItemIndex, excluding excluded: [ItemIndex]) -> [Successor] {
+    public func rules(after last: ItemIndex, excluding excluded: ItemSet) -> [Successor] {
         guard Int(last) < successors.count else { return [] }
         return successors[Int(last)].filter { !excluded.contains($0.item) }
     }

@@ -110,7 +110,7 @@ public struct SessionNeighbors: Sendable {
     ///   - window: the newest items of the session, oldest first.
     ///   - session: its own row, which is no neighbour.
     public mutating func top(
-        _ count: Int, after window: [ItemIndex], session: Int, excluding excluded: [ItemIndex]
+        _ count: Int, after window: [ItemIndex], session: Int, excluding excluded: ItemSet
     ) -> [Candidate] {
         nextStamp()
         findNeighbors(window.suffix(Self.windowMax), session: session)
@@ -157,7 +157,7 @@ public struct SessionNeighbors: Sendable {
         }
     }
 
-    private mutating func scoreItems(excluding excluded: [ItemIndex]) {
+    private mutating func scoreItems(excluding excluded: ItemSet) {
         candidates.removeAll(keepingCapacity: true)
         while candidateSlots.count < postings.count {
             candidateSlots.append(0)

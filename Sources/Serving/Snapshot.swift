@@ -41,6 +41,22 @@ public struct Snapshot: ~Copyable {
         try items.setRow(row, from: table.vectors, sourceRow: row, bias: table.biases[0, row])
     }
 
+    /// Takes items out of the rankings that follow, until ``show(_:biases:)``: for a user who has seen
+    /// thousands, a list that is long enough to drop them later costs more than the ranking.
+    ///
+    /// - Returns: what brings them back.
+    public mutating func hide(_ hidden: ItemSet) -> [Float] {
+        var biases: [Float] = []
+        biases.reserveCapacity(hidden.count)
+        for item in hidden.members { biases.append(items.hideRow(Int(item))) }
+        return biases
+    }
+
+    public mutating func show(_ hidden: ItemSet, biases: [Float]) {
+        // From the last to the first: of an item that is named twice the first bias is the real one.
+        for (item, bias) in zip(hidden.members, biases).reversed() { items.showRow(Int(item), bias: bias) }
+    }
+
     /// Takes an item out of every later list at once.
     public mutating func removeItem(_ item: ItemIndex) {
         items.removeRow(Int(item))

@@ -62,6 +62,22 @@ internal import CKernels
         unsafe tail(of: index)[Self.blockRows] = -.infinity
     }
 
+    /// Takes a row out of the rankings that follow, until ``showRow(_:bias:)``.
+    ///
+    /// - Returns: the row's bias.
+    public mutating func hideRow(_ index: Int) -> Float {
+        precondition(index >= 0 && index < count, "the row is in use")
+        let bias = unsafe tail(of: index)[Self.blockRows]
+        unsafe tail(of: index)[Self.blockRows] = -.infinity
+        return bias
+    }
+
+    /// Brings a hidden row back.
+    public mutating func showRow(_ index: Int, bias: Float) {
+        precondition(index >= 0 && index < count, "the row is in use")
+        unsafe tail(of: index)[Self.blockRows] = bias
+    }
+
     /// The values of a row, as near as int8 tells.
     public func dequantizeRow(_ index: Int, into target: inout MutableSpan<Float>) {
         precondition(index >= 0 && index < count && target.count == columns, "the row is in use")

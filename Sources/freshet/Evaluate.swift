@@ -6,29 +6,73 @@ import Evaluation
 import Events
 import Foundation
 import Learning
+import SequenceModels
 
 struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Back-tests on files of events with the production learner, without Kafka.",
         discussion: """
-            Prequential: before each event every model lists what it expects, the event scores the lists, then it
-            is learned. Every known item is ranked; a target never seen before is a miss.
+            Every model ranks every known item before the event that scores it touches anything.
 
-            Example: freshet evaluate --events clicks.csv.gz --format json
+            prequential    each event is scored, then learned, as the daemon does; a target never seen is a miss
+            continual      each --period is scored with what was learned before it, then learned; the mean of periods;
+                           targets that nobody had touched before the period are left out
+            temporal       --events is learned, then --test is scored and not learned
+            leave-one-out  each user's last event is scored, the one before it is held back, the rest is learned
+
+            Popularity, Markov chain, sequential rules, session-kNN and the last two together stand beside the models.
+            --classify draws four items that did not come for each that did, and takes scores through a sigmoid whose
+            scale and offset are learned from the scored events before.
+
+            Examples:
+              freshet evaluate --events clicks.csv.gz --format json
+              freshet evaluate --events train.csv.gz --protocol temporal --test test.csv.gz --exclude current
+              freshet evaluate --events clicks.csv.gz --freeze 0.5 --staleness 1000,10000 --plot quality.svg
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
-    enum Exclude: String, ExpressibleByArgument, CaseIterable { case none, current, seen }
-    enum EvaluationProtocol: String, ExpressibleByArgument, CaseIterable { case prequential }
+    enum Exclude: String, ExpressibleByArgument, CaseIterable {
+        case none, current, seen
+        var exclusion: Exclusion? { Exclusion(rawValue: rawValue) }
+    }
+
+    enum ProtocolName: String, ExpressibleByArgument, CaseIterable {
+        case prequential, continual, temporal
+        case leaveOneOut = "leave-one-out"
+    }
 
     @Option(parsing: .upToNextOption, help: "Files of events: JSON Lines, CSV or TSV, plain or gzip; - is standard input.")
     var events: [String]
 
     @Option(name: .customLong("protocol"), help: "How lists are made and scored.")
-    var evaluationProtocol = EvaluationProtocol.prequential
+    var evaluationProtocol = ProtocolName.prequential
 
-    @Option(help: "What the lists leave out.")
+    @Option(help: "The held-out file of temporal.")
+    var test: String?
+
+    @Option(help: "The length of a continual period: 7d, 12h, 30m, 60s.")
+    var period = Period(duration: .seconds(7 * 86_400))
+
+    @Option(help: "What the lists leave out: nothing, the user's last item, or all items the user had.")
     var exclude = Exclude.none
+
+    @Option(help: "The models to measure beside the baselines, separated by commas; the served one and its members where not given.")
+    var model: String?
+
+    @Flag(name: .customLong("float"), help: "Measure each encoder in float too, to see what int8 loses. Slow.")
+    var includesFloat = false
+
+    @Flag(help: "Measure scores as probabilities of a click: accuracy, precision, recall, F1, AUC, log loss.")
+    var classify = false
+
+    @Option(help: "Run the same models beside, learning only this share of the stream, and test the difference.")
+    var freeze: Double?
+
+    @Option(help: "Run the same models beside, so many events behind: 1000,10000.")
+    var staleness: String?
+
+    @Option(help: "Draw recall@20 over the stream into this SVG file.")
+    var plot: String?
 
     @Option(help: "A table for people, or one JSON object.")
     var format = Format.text
@@ -38,56 +82,95 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Seed of everything drawn by chance; learning.seed where it is not given.")
     var seed: UInt64?
 
-    @Option(help: "The models to measure beside the baselines, separated by commas: ensemble, gru.")
-    var model = "ensemble,gru"
-
     @Option(help: "Events that are learned together, 1 to 16: what the daemon does under load.")
     var batch = 1
 
-    private var models: [EngineConfiguration.Encoder] {
-        model.split(separator: ",").compactMap { EngineConfiguration.Encoder(rawValue: String($0)) }
-    }
-
     func validate() throws {
-        guard !models.isEmpty, models.count == model.split(separator: ",", omittingEmptySubsequences: false).count else {
-            throw ValidationError("--model is \(model), not ensemble, gru or both, separated by a comma")
-        }
         guard (1...Engine.learningBatchMax).contains(batch) else { throw ValidationError("--batch is from 1 to 16") }
+        if evaluationProtocol == .temporal, test == nil {
+            throw ValidationError("temporal scores a held-out file: name it with --test FILE")
+        }
+        if evaluationProtocol != .temporal, test != nil {
+            throw ValidationError("--test is for --protocol temporal; \(evaluationProtocol.rawValue) holds out by itself")
+        }
+        if let freeze, !(0..<1).contains(freeze) { throw ValidationError("--freeze is a share of the stream from 0 to below 1, as 0.5") }
+        if staleness != nil, distances == nil {
+            throw ValidationError("--staleness is up to \(Self.distancesMax) numbers of events, separated by commas, as 1000,10000")
+        }
     }
 
     func run() throws {
         do {
-            let report = try evaluate()
+            let configuration = try engineConfiguration()
+            let began = ContinuousClock.now
+            let (history, trainCount) = try readHistory()
+            let backtest = try Backtest(history, schedule(history, trainCount: trainCount), configuration, backtestOptions(configuration))
+            var progress = ProgressLine()
+            let served = configuration.encoder.rawValue
+            try backtest.run { share in
+                progress.show(share: share, "recall@20 \(served) " + String(format: "%.3f", backtest.recall(of: served)))
+            }
+            progress.end()
+            var report = backtest.report(elapsed: ContinuousClock.now - began)
+            let dropped = try unwanted(configuration)
+            report.keep { !dropped.contains($0) }
             print(format == .json ? try report.json() : report.text())
+            if let plot { try write(backtest.plot(models: report.models.keys.sorted()).svg(), to: plot) }
         } catch let error as EventFileError {
+            throw fail("\(error)", code: ExitStatus.usage)
+        } catch let error as EvaluationError {
             throw fail("\(error)", code: ExitStatus.usage)
         } catch let error as EngineError {
             throw fail("\(error)", code: ExitStatus.internalError)
         }
     }
 
-    private func evaluate() throws -> EvaluationReport {
-        var configuration = EngineConfiguration(try options.load())
-        if let seed { configuration.learner.seed = seed }
-        // The ensemble has the GRU as a member: one pass measures both.
-        configuration.encoder = models.contains(.ensemble) ? .ensemble : .gru
-        let exclusions: Set<Exclusion> = exclude == .none ? [] : exclude == .current ? [.current] : [.seen]
-        var evaluation = try PrequentialEvaluation(configuration, exclusions: exclusions, batch: batch)
+    private func schedule(_ history: EventHistory, trainCount: Int) -> Schedule {
+        switch evaluationProtocol {
+        case .prequential: .prequential(history)
+        case .continual: .continual(history, period: period.duration)
+        case .temporal: .temporal(history, trainCount: trainCount)
+        case .leaveOneOut: .leaveOneOut(history)
+        }
+    }
+
+    private func backtestOptions(_ configuration: EngineConfiguration) -> BacktestOptions {
+        var options = BacktestOptions()
+        options.exclusion = exclude.exclusion
+        options.batch = batch
+        options.includesFloat = includesFloat
+        options.classifies = classify
+        options.frozenShare = freeze
+        options.staleness = distances ?? []
+        options.seed = configuration.learner.seed
+        return options
+    }
+
+    private static let distancesMax = 8
+
+    private var distances: [Int]? {
+        let parts = (staleness ?? "").split(separator: ",", omittingEmptySubsequences: false)
+        let numbers = parts.compactMap { Int($0) }.filter { $0 > 0 }
+        return numbers.count == parts.count && numbers.count <= Self.distancesMax ? numbers : nil
+    }
+}
+
+/// Files and models.
+extension Evaluate {
+    /// Every event of the files in their order, and how many of them come before those of --test.
+    private func readHistory() throws -> (history: EventHistory, trainCount: Int) {
+        var history = EventHistory()
         var progress = ProgressLine()
-        let began = ContinuousClock.now
-        for (place, path) in events.enumerated() {
+        var trainCount = 0
+        let paths = events + (test.map { [$0] } ?? [])
+        for (place, path) in paths.enumerated() {
+            if place == events.count { trainCount = history.count }
             let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
             var reader = try EventFileReader(path: path, now: now)
-            var count = 0
             while let event = try reader.next() {
-                try evaluation.add(event)
-                count += 1
-                guard count % 500 == 0 else { continue }
-                let share = reader.progress.map { (Double(place) + $0) / Double(events.count) }
-                progress.show(
-                    share: share,
-                    "recall@20 \(evaluation.servedModel) "
-                        + String(format: "%.3f", evaluation.recall(of: evaluation.servedModel)))
+                try history.append(event)
+                guard history.count % 1000 == 0 else { continue }
+                progress.show(share: reader.progress.map { (Double(place) + $0) / Double(paths.count) }, "reading")
             }
             if let problem = reader.firstProblem {
                 progress.end()
@@ -95,10 +178,67 @@ struct Evaluate: ParsableCommand {
             }
         }
         progress.end()
-        var report = evaluation.report(elapsed: ContinuousClock.now - began)
-        for encoder in EngineConfiguration.Encoder.allCases where !models.contains(encoder) {
-            report.models[encoder.rawValue] = nil
-        }
-        return report
+        return (history, trainCount)
     }
+
+    private var asked: [String]? {
+        model.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+    }
+
+    /// One engine that runs every model that was asked for: an ensemble's members are measured beside it.
+    private func engineConfiguration() throws -> EngineConfiguration {
+        var configuration = EngineConfiguration(try options.load())
+        if let seed { configuration.learner.seed = seed }
+        guard let asked else { return configuration }
+        let known = EngineConfiguration.Encoder.allCases.map(\.rawValue)
+        guard !asked.isEmpty, asked.allSatisfy({ known.contains($0) }) else {
+            throw ValidationError("--model is \(model ?? ""), not some of \(known.joined(separator: ", ")), separated by commas")
+        }
+        let kinds = EncoderKind.allCases.filter { asked.contains($0.rawValue) }
+        if asked.contains(EngineConfiguration.Encoder.ensemble.rawValue) {
+            configuration.encoder = .ensemble
+            let missing = kinds.filter { !configuration.ensembleMembers.contains($0) }.map(\.rawValue)
+            guard missing.isEmpty else {
+                throw ValidationError("\(missing.joined(separator: ", ")) is no member of the ensemble: measure it by itself")
+            }
+        } else if kinds.count == 1, let encoder = EngineConfiguration.Encoder(rawValue: kinds[0].rawValue) {
+            configuration.encoder = encoder
+        } else {
+            configuration.encoder = .ensemble
+            configuration.ensembleMembers = kinds
+        }
+        return configuration
+    }
+
+    /// Models that ran but were not asked for.
+    private func unwanted(_ configuration: EngineConfiguration) throws -> Set<String> {
+        guard let asked else { return [] }
+        let ran = Set([configuration.encoder.rawValue] + configuration.neuralMembers.map(\.rawValue)).subtracting(asked)
+        return ran.union(ran.map { $0 + Forecast.floatSuffix })
+    }
+
+    private func write(_ svg: String, to path: String) throws {
+        do {
+            try Data(svg.utf8).write(to: URL(fileURLWithPath: path))
+        } catch {
+            throw fail("\(path) cannot be written: check that its folder exists and may be written to", code: ExitStatus.usage)
+        }
+    }
+}
+
+/// A length of time on the command line: a number with s, m, h or d.
+struct Period: ExpressibleByArgument {
+    let duration: Duration
+
+    init(duration: Duration) { self.duration = duration }
+
+    init?(argument: String) {
+        let seconds: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+        guard let unit = argument.last.flatMap({ seconds[$0] }), let number = Int64(argument.dropLast()),
+            number > 0, number <= 36_500 * 86_400 / unit
+        else { return nil }
+        duration = .seconds(number * unit)
+    }
+
+    var defaultValueDescription: String { "7d" }
 }

@@ -1,0 +1,110 @@
+internal import Events
+internal import Learning
+internal import SequenceModels
+internal import Serving
+internal import Tensors
+
+/// What a back-test asks: every model's list after some events of a user, learned or not. Nothing is learned
+/// and nothing is counted.
+extension Engine {
+    /// What each model expects of a user after the events of a question.
+    ///
+    /// A user of whom no event names a known item is expected to take what is popular.
+    public mutating func forecast(
+        _ question: ForecastQuestion, models: Forecast.Models
+    ) throws(EngineError) -> Forecast {
+        if models == .blend, configuration.encoder != .ensemble { return Forecast() }
+        let window = window(of: question.events)
+        let excluded = ItemSet(question.excluded)
+        guard !window.isEmpty else { return popularForecast(question, excluding: excluded) }
+        let row = sessions.row(of: question.user)
+        let items = window.map(\.item)
+        let candidates = yardsticks.candidates(
+            after: items, session: row ?? Self.noRow, excluding: excluded, neighborsMax: Yardsticks.blendedMax)
+        for member in members {
+            try member.encode(window, limit: max(Self.membersCandidatesMax, question.count), into: 0)
+            member.rank(excluding: excluded)
+        }
+        var forecast = Forecast()
+        if models == .all {
+            forecast.lists = yardsticks.lists(count: question.count, after: items, candidates, excluding: excluded)
+            for member in members {
+                forecast.lists[member.name] = member.order(ofSlot: 0).prefix(question.count).map(\.item)
+            }
+            score(question.probes, after: items, candidates, into: &forecast)
+            if question.includesFloat { addFloat(question, window, excluding: excluded, to: &forecast) }
+        }
+        if configuration.encoder == .ensemble {
+            let length = min(question.sessionLength, configuration.sessionLengthMax)
+            blend(question, length: length, row: row, after: items, candidates, into: &forecast)
+        }
+        return forecast
+    }
+
+    /// Where a user has no session: no row is this one.
+    private static let noRow = -1
+
+    /// The events whose items are known, as encoders read them; of one event more than is read, only its time.
+    private func window(of events: [Event]) -> [SessionEvent] {
+        var window: [SessionEvent] = []
+        for (place, event) in events.enumerated() {
+            guard let item = catalog.row(of: event.item) else { continue }
+            var gap: UInt8 = 0
+            if place > 0 {
+                gap = SessionEvent.gapBucket(
+                    milliseconds: event.timestamp.milliseconds - events[place - 1].timestamp.milliseconds)
+            }
+            window.append(SessionEvent(item: item, type: types.place(of: event.type), gap: gap))
+        }
+        return window.suffix(windowMax)
+    }
+
+    private func popularForecast(_ question: ForecastQuestion, excluding excluded: ItemSet) -> Forecast {
+        let popular = yardsticks.popularity.top(question.count, excluding: excluded)
+        var forecast = Forecast()
+        var models = configuration.measuredModels
+        if question.includesFloat { models += configuration.neuralMembers.map { $0.rawValue + Forecast.floatSuffix } }
+        for model in models { forecast.lists[model] = popular }
+        return forecast
+    }
+
+    /// The blend's list, and its scores of the probes, which are no candidates because of that.
+    private mutating func blend(
+        _ question: ForecastQuestion, length: Int, row: Int?, after items: [ItemIndex],
+        _ candidates: Yardsticks.Candidates, into forecast: inout Forecast
+    ) {
+        var counted = CandidatePool(sessionLength: length, sequence: sequence)
+        yardsticks.fill(&counted, with: candidates, count: Self.membersCandidatesMax)
+        let pool = completed(counted, slot: 0, window: items, later: [])
+        let weights = blend.weights(sessionLength: length)
+        forecast.lists[servedModel] = pool.ranked(weights).prefix(question.count).map(\.item)
+        if question.keepsPool, let row { pools.keep(pool, row: row) }
+        guard !question.probes.isEmpty else { return }
+        for probe in question.probes where counted.place(of: probe) == nil {
+            counted.set(Blend.Feature.isSeen, of: probe, to: 0)
+        }
+        let probed = completed(counted, slot: 0, window: items, later: [])
+        forecast.probeScores[servedModel] = question.probes.map { probe in
+            probed.place(of: probe).map { Blend.score(probed.features[$0], weights) } ?? 0
+        }
+    }
+
+    private func score(
+        _ probes: [ItemIndex], after items: [ItemIndex], _ candidates: Yardsticks.Candidates, into forecast: inout Forecast
+    ) {
+        guard !probes.isEmpty else { return }
+        forecast.probeScores = yardsticks.scores(of: probes, after: items, candidates, events: sequence)
+        for member in members { forecast.probeScores[member.name] = probes.map { member.score($0, slot: 0) } }
+    }
+
+    private func addFloat(
+        _ question: ForecastQuestion, _ window: [SessionEvent], excluding excluded: ItemSet, to forecast: inout Forecast
+    ) {
+        for member in members {
+            let name = member.name + Forecast.floatSuffix
+            member.floatTwin.encode(window, member)
+            forecast.lists[name] = member.floatTwin.top(question.count, excluding: excluded)
+            if !question.probes.isEmpty { forecast.probeScores[name] = question.probes.map { member.floatTwin.score($0) } }
+        }
+    }
+}

@@ -89,7 +89,7 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "CSystemd", "Events", "Checkpoints", "Telemetry", "Tensors", "Learning", "Engine", "StateStore",
+                "CSystemd", "Events", "Checkpoints", "Telemetry", "Tensors", "SequenceModels", "Learning", "Engine", "StateStore",
                 "Streaming", "Settings", "Delivery", "HTTPService",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -2,6 +2,7 @@ internal import Delivery
 public import Engine
 internal import Events
 internal import Learning
+internal import SequenceModels
 public import Settings
 public import Streaming
 
@@ -10,6 +11,9 @@ extension EngineConfiguration {
     public init(_ settings: Settings) {
         self.init()
         encoder = Encoder(rawValue: settings.model.encoder) ?? .ensemble
+        ensembleMembers = settings.model.members.compactMap(EncoderKind.init(rawValue:))
+        learner.optimizer = DenseOptimizer.Kind(rawValue: settings.learning.optimizer) ?? .adam
+        learner.dropout = Float(settings.learning.dropout)
         learner.dimensions = settings.model.dimensions
         learner.itemsMax = settings.model.itemsMax
         learner.window = settings.learning.window

@@ -5,6 +5,7 @@ internal import SequenceModels
 struct CandidatePool {
     private(set) var items: [ItemIndex] = []
     private(set) var features: [Blend.Features] = []
+    private(set) var ages: [Blend.Age] = []
     /// Items of the session, for the weights.
     let sessionLength: Int
     /// Events before the list.
@@ -15,7 +16,10 @@ struct CandidatePool {
     /// What an item has that a model does not name.
     private static let unknown: Blend.Features = {
         var features = Blend.Features(repeating: 0)
-        for place in [Blend.Feature.neighbors, Blend.Feature.rules] { features[place] = Blend.logShare(0) }
+        for place in [Blend.Feature.neighbors, Blend.Feature.rules, Blend.Feature.transitions] {
+            features[place] = Blend.logShare(0)
+        }
+        features[Blend.Feature.constant] = 1
         return features
     }()
 
@@ -33,19 +37,20 @@ struct CandidatePool {
         places[item] = items.count
         items.append(item)
         features.append(Self.unknown)
+        ages.append(.young)
         features[items.count - 1][feature] = value
     }
 
     /// Sets what is known of the items that are in the pool.
-    mutating func update(_ body: (ItemIndex, inout Blend.Features) -> Void) {
-        for place in items.indices { body(items[place], &features[place]) }
+    mutating func update(_ body: (ItemIndex, inout Blend.Features, inout Blend.Age) -> Void) {
+        for place in items.indices { body(items[place], &features[place], &ages[place]) }
     }
 
     func place(of item: ItemIndex) -> Int? { places[item] }
 
     /// The candidates with their blended scores, best first; equal scores the lower row first.
-    func ranked(_ weights: Blend.Features) -> [(item: ItemIndex, score: Float)] {
-        zip(items, features).map { ($0, Blend.score($1, weights)) }.sorted { left, right in
+    func ranked(_ weights: Blend.Weights) -> [(item: ItemIndex, score: Float)] {
+        items.indices.map { (items[$0], Blend.score(features[$0], weights[ages[$0]])) }.sorted { left, right in
             left.1 != right.1 ? left.1 > right.1 : left.0 < right.0
         }
     }

@@ -22,7 +22,7 @@ extension Engine {
     ///
     /// - Parameter later: items of events that were counted since the pool was made.
     func completed(
-        _ pool: CandidatePool, slot: Int, window: [ItemIndex], later: ArraySlice<ItemIndex>
+        _ pool: CandidatePool, slot: Int, window: [ItemIndex], later: ArraySlice<ListGroup.StagedItem>
     ) -> CandidatePool {
         var pool = pool
         var best: [Float] = []
@@ -36,16 +36,21 @@ extension Engine {
                     to: candidates.score(at: candidate) - best[place])
             }
         }
-        let (last, sequence) = (window.last, pool.sequence)
-        pool.update { item, features in
+        for item in window { pool.set(Blend.Feature.isSeen, of: item, to: 1) }
+        let sequence = pool.sequence
+        pool.update { item, features, age in
             // The others' candidates have a neural score too, further down.
             for (place, member) in members.enumerated() where features[Blend.Feature.neural(place)] == 0 {
                 features[Blend.Feature.neural(place)] = min(0, member.score(item, slot: slot) - best[place])
             }
-            features[Blend.Feature.popularity] = Blend.logFrequency(
-                yardsticks.occurrences(of: item, before: later), of: sequence)
-            features[Blend.Feature.isSeen] = window.contains(item) ? 1 : 0
-            features[Blend.Feature.isCurrent] = item == last ? 1 : 0
+            let occurrences = yardsticks.occurrences(of: item, before: later)
+            age = Blend.Age(occurrences: occurrences)
+            features[Blend.Feature.popularity] = Blend.logFrequency(occurrences, of: sequence)
+            let active = later.first { $0.item == item }?.activeBefore ?? catalog.lastActive(of: item)
+            features[Blend.Feature.staleness] = Blend.logStaleness(sequence - min(sequence, active))
+            guard let place = window.lastIndex(of: item) else { return }
+            features[Blend.Feature.nearness] = 1 / Float(window.count - place)
+            features[Blend.Feature.isCurrent] = place == window.count - 1 ? 1 : 0
         }
         return pool
     }
@@ -53,6 +58,6 @@ extension Engine {
     /// Learns the weights from the event that has come after a list.
     mutating func learnBlend(_ pool: CandidatePool, target: ItemIndex?) {
         guard let target, let place = pool.place(of: target) else { return }
-        blend.learn(pool: pool.features, target: place, sessionLength: pool.sessionLength)
+        blend.learn(pool: pool.features, ages: pool.ages, target: place, sessionLength: pool.sessionLength)
     }
 }

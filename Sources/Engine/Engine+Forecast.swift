@@ -27,16 +27,16 @@ extension Engine {
         }
         var forecast = Forecast()
         if models == .all {
-            forecast.lists = yardsticks.lists(count: question.count, after: items, candidates, excluding: excluded)
+            forecast.lists = yardsticks.lists(count: question.count, candidates, excluding: excluded)
             for member in members {
                 forecast.lists[member.name] = member.order(ofSlot: 0).prefix(question.count).map(\.item)
             }
-            score(question.probes, after: items, candidates, into: &forecast)
+            score(question.probes, candidates, into: &forecast)
             if question.includesFloat { addFloat(question, window, excluding: excluded, to: &forecast) }
         }
         if configuration.encoder == .ensemble {
             let length = min(question.sessionLength, configuration.sessionLengthMax)
-            blend(question, length: length, row: row, after: items, candidates, into: &forecast)
+            blend(question, length: length, row: row, after: items, candidates, excluding: excluded, into: &forecast)
         }
         return forecast
     }
@@ -71,13 +71,15 @@ extension Engine {
     /// The blend's list, and its scores of the probes, which are no candidates because of that.
     private mutating func blend(
         _ question: ForecastQuestion, length: Int, row: Int?, after items: [ItemIndex],
-        _ candidates: Yardsticks.Candidates, into forecast: inout Forecast
+        _ candidates: Yardsticks.Candidates, excluding excluded: ItemSet, into forecast: inout Forecast
     ) {
         var counted = CandidatePool(sessionLength: length, sequence: sequence)
         yardsticks.fill(&counted, with: candidates, count: Self.membersCandidatesMax)
         let pool = completed(counted, slot: 0, window: items, later: [])
         let weights = blend.weights(sessionLength: length)
-        forecast.lists[servedModel] = pool.ranked(weights).prefix(question.count).map(\.item)
+        // The session's own items are always candidates.
+        let allowed = pool.ranked(weights).lazy.map(\.item).filter { !excluded.contains($0) }
+        forecast.lists[servedModel] = Array(allowed.prefix(question.count))
         if question.keepsPool, let row { pools.keep(pool, row: row) }
         guard !question.probes.isEmpty else { return }
         for probe in question.probes where counted.place(of: probe) == nil {
@@ -85,15 +87,15 @@ extension Engine {
         }
         let probed = completed(counted, slot: 0, window: items, later: [])
         forecast.probeScores[servedModel] = question.probes.map { probe in
-            probed.place(of: probe).map { Blend.score(probed.features[$0], weights) } ?? 0
+            probed.place(of: probe).map { Blend.score(probed.features[$0], weights[probed.ages[$0]]) } ?? 0
         }
     }
 
     private func score(
-        _ probes: [ItemIndex], after items: [ItemIndex], _ candidates: Yardsticks.Candidates, into forecast: inout Forecast
+        _ probes: [ItemIndex], _ candidates: Yardsticks.Candidates, into forecast: inout Forecast
     ) {
         guard !probes.isEmpty else { return }
-        forecast.probeScores = yardsticks.scores(of: probes, after: items, candidates, events: sequence)
+        forecast.probeScores = yardsticks.scores(of: probes, candidates, events: sequence)
         for member in members { forecast.probeScores[member.name] = probes.map { member.score($0, slot: 0) } }
     }
 

@@ -19,7 +19,7 @@ extension Engine {
         let candidates = yardsticks.candidates(
             after: items, session: row, excluding: [],
             neighborsMax: configuration.measuresNeighbors ? Yardsticks.blendedMax : nil)
-        var lists = yardsticks.lists(count: Self.rankingMax, after: items, candidates, excluding: [])
+        var lists = yardsticks.lists(count: Self.rankingMax, candidates, excluding: [])
         lists[servedModel] = sessions[row].ranking
         if let pool {
             for (place, member) in members.enumerated() {

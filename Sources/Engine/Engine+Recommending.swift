@@ -82,7 +82,7 @@ extension Engine {
         return configuration.encoder == .ensemble ? max(Self.membersCandidatesMax, wanted) : wanted
     }
 
-    func weights(row: Int) -> Blend.Features { blend.weights(sessionLength: sessions[row].entries.count) }
+    func weights(row: Int) -> Blend.Weights { blend.weights(sessionLength: sessions[row].entries.count) }
 
     /// The whole pool of a session that is ranked in `slot`; nil where the neural model serves alone.
     mutating func pool(row: Int, slot: Int, window: [ItemIndex]) -> CandidatePool? {
@@ -91,7 +91,7 @@ extension Engine {
     }
 
     /// The candidates of a slot, best first.
-    func order(ofSlot slot: Int, pool: CandidatePool?, weights: Blend.Features) -> [(item: ItemIndex, score: Float)] {
+    func order(ofSlot slot: Int, pool: CandidatePool?, weights: Blend.Weights) -> [(item: ItemIndex, score: Float)] {
         if let pool { return pool.ranked(weights) }
         return members.first?.order(ofSlot: slot) ?? []
     }

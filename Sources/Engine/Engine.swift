@@ -78,8 +78,11 @@ public struct Engine: ~Copyable {
             case .event(let event):
                 if isNew {
                     if mustRank(group, before: event) { rank(&group, into: &answers, now: now) }
+                    let activeBefore = catalog.row(of: event.item).map(catalog.lastActive)
                     try stage(event)
-                    if let item = catalog.row(of: event.item) { group.staged.append(item) }
+                    if let item = catalog.row(of: event.item) {
+                        group.staged.append(.init(item: item, activeBefore: activeBefore ?? sequence))
+                    }
                 }
                 answers.append(.none(source: input.source))
                 guard input.wantsAnswer, let row = sessions.row(of: event.user) else { continue }
@@ -147,7 +150,7 @@ extension Engine {
         scoreEarlierList(row: row, window: before, pool: pool, target: target)
         if let pool { learnBlend(pool, target: target) }
 
-        let item = try admit(event.item)
+        let item = try admit(event.item, after: before)
         sequence += 1
         yardsticks.observe(item, after: before.map(\.item), session: row, at: sequence)
         for member in members { member.learner.observe(item) }
@@ -169,16 +172,16 @@ extension Engine {
     }
 
     /// Finds the item's row; a new item gets one and can be served at once.
-    private mutating func admit(_ id: ItemID) throws(EngineError) -> ItemIndex {
+    private mutating func admit(_ id: ItemID, after session: [SessionEvent]) throws(EngineError) -> ItemIndex {
         switch catalog.admit(id, at: sequence + 1) {
         case .known(let item):
             return item
         case .added(let item):
-            for member in members { try member.addItem(item) }
+            for member in members { try member.addItem(item, after: session) }
             return item
         case .replaced(let item):
             yardsticks.remove(item)
-            for member in members { try member.addItem(item) }
+            for member in members { try member.addItem(item, after: session) }
             return item
         }
     }

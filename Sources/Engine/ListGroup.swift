@@ -6,8 +6,14 @@ internal import Serving
 /// The sessions whose lists are made together, so that the item table is read once for all: encoded
 /// already, each in a slot of the recommender, and not ranked yet.
 struct ListGroup {
+    /// An item that came, and when anybody had touched it before that.
+    struct StagedItem {
+        var item: ItemIndex
+        var activeBefore: UInt64
+    }
+
     /// Items of the events that were staged since the group began.
-    var staged: [ItemIndex] = []
+    var staged: [StagedItem] = []
 
     struct Member {
         /// The session's row.
@@ -21,7 +27,7 @@ struct ListGroup {
         var excluded: ItemSet
         /// What the counting models said, and the weights of the blend, when the event was staged.
         var pool: CandidatePool?
-        var weights: Blend.Features
+        var weights: Blend.Weights
     }
 
     var members: [Member] = []

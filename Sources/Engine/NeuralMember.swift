@@ -31,8 +31,10 @@ final class NeuralMember {
     var window: Int { learner.configuration.window }
 
     /// Takes a row into use for an item that came for the first time; it can be served at once.
-    func addItem(_ item: ItemIndex) throws(EngineError) {
-        learner.addItem(item)
+    ///
+    /// - Parameter session: the items before it.
+    func addItem(_ item: ItemIndex, after session: [SessionEvent]) throws(EngineError) {
+        learner.addItem(item, after: session.lazy.map(\.item))
         try refreshItem(item)
     }
 

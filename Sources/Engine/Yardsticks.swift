@@ -27,6 +27,8 @@ struct Yardsticks {
         /// Nil where neighbours are not kept, or not asked.
         var neighbors: [SessionNeighbors.Candidate]?
         var rules: [SequentialRules.Successor]
+        /// Rules of one step.
+        var transitions: [SequentialRules.Successor]
     }
 
     /// - Parameters:
@@ -39,13 +41,16 @@ struct Yardsticks {
         let near = neighborsMax.flatMap { count in
             neighbors?.top(count, after: window, session: session, excluding: excluded)
         }
-        return Candidates(neighbors: near, rules: window.last.map { rules.ranked(after: $0, excluding: excluded) } ?? [])
+        guard let last = window.last else { return Candidates(neighbors: near, rules: [], transitions: []) }
+        return Candidates(
+            neighbors: near, rules: rules.ranked(after: last, excluding: excluded),
+            transitions: transitions.ranked(after: last, excluding: excluded))
     }
 
     /// What each would list after `window`, best first. Where a model knows too few items, the most popular
     /// ones follow them.
     func lists(
-        count: Int, after window: [ItemIndex], _ candidates: Candidates, excluding excluded: ItemSet
+        count: Int, _ candidates: Candidates, excluding excluded: ItemSet
     ) -> [String: [ItemIndex]] {
         let popular = popularity.top(2 * count, excluding: excluded)
         func filled(_ items: some Collection<ItemIndex>) -> [ItemIndex] {
@@ -53,7 +58,7 @@ struct Yardsticks {
         }
         var lists = [
             YardstickName.popular: Array(popular.prefix(count)),
-            YardstickName.markov: filled(window.last.map { transitions.top(count, after: $0, excluding: excluded) } ?? []),
+            YardstickName.markov: filled(candidates.transitions.prefix(count).map(\.item)),
             YardstickName.rules: filled(candidates.rules.prefix(count).map(\.item)),
         ]
         if let near = candidates.neighbors {
@@ -87,15 +92,18 @@ struct Yardsticks {
             let share = Self.share(candidate.score, of: near[0].score)
             pool.set(Blend.Feature.neighbors, of: candidate.item, to: Blend.logShare(share))
         }
-        for successor in candidates.rules.prefix(count) {
-            let share = successor.weight / candidates.rules[0].weight
-            pool.set(Blend.Feature.rules, of: successor.item, to: Blend.logShare(share))
+        for (feature, successors) in [
+            (Blend.Feature.rules, candidates.rules), (Blend.Feature.transitions, candidates.transitions),
+        ] {
+            for successor in successors.prefix(count) {
+                pool.set(feature, of: successor.item, to: Blend.logShare(successor.weight / successors[0].weight))
+            }
         }
     }
 
     /// What each says of some items, as logarithms: of a share of the best score, or of all events.
     func scores(
-        of items: [ItemIndex], after window: [ItemIndex], _ candidates: Candidates, events: UInt64
+        of items: [ItemIndex], _ candidates: Candidates, events: UInt64
     ) -> [String: [Float]] {
         func shares(_ successors: [SequentialRules.Successor]) -> [Float] {
             items.map { item in
@@ -103,11 +111,10 @@ struct Yardsticks {
                 return weight / max(successors.first?.weight ?? 1, .leastNormalMagnitude)
             }
         }
-        let following = window.last.map { transitions.ranked(after: $0, excluding: []) } ?? []
         let ruled = shares(candidates.rules)
         var scores = [
             YardstickName.popular: items.map { Blend.logFrequency(Int(popularity.count(of: $0)), of: events) },
-            YardstickName.markov: shares(following).map(Blend.logShare),
+            YardstickName.markov: shares(candidates.transitions).map(Blend.logShare),
             YardstickName.rules: ruled.map(Blend.logShare),
         ]
         if let near = candidates.neighbors {
@@ -121,8 +128,8 @@ struct Yardsticks {
     }
 
     /// How often an item had occurred before the items of `later`.
-    func occurrences(of item: ItemIndex, before later: ArraySlice<ItemIndex>) -> Int {
-        max(0, Int(popularity.count(of: item)) - later.count { $0 == item })
+    func occurrences(of item: ItemIndex, before later: ArraySlice<ListGroup.StagedItem>) -> Int {
+        max(0, Int(popularity.count(of: item)) - later.count { $0.item == item })
     }
 
     /// Counts one event of a session that came after `window`, oldest item first.

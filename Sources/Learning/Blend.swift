@@ -4,42 +4,71 @@ internal import Foundation
 ///
 /// A conditional logit (McFadden 1974): what comes next is drawn from the softmax of the weighted features
 /// over a pool of candidates. Weights are kept by the length of the session, because counting is strong at
-/// the start of a session and a sequence model later (Jannach and Ludewig 2017).
+/// the start of a session and a sequence model later (Jannach and Ludewig 2017), and by the age of the item,
+/// because a vector takes longer to learn than a count.
 public struct Blend: Sendable, Equatable {
     /// What is known of one candidate, by place in the vector.
-    public typealias Features = SIMD8<Float>
+    public typealias Features = SIMD16<Float>
 
     /// The places of the features.
     public enum Feature {
         /// The score of the neural model in this place of the ensemble, from its best one down: a
         /// log-probability but for a constant.
         public static func neural(_ place: Int) -> Int { place }
-        /// Logarithms of shares of the best score.
+        /// Logarithms of shares of the best score: nearest sessions, rules over ten steps, rules over one.
         public static let neighbors = 3
         public static let rules = 4
+        public static let transitions = 5
         /// The logarithm of the share of events.
-        public static let popularity = 5
+        public static let popularity = 6
+        /// The logarithm of how many events ago anybody touched the item.
+        public static let staleness = 7
         /// 1 for an item of the session, and for its last one.
-        public static let isSeen = 6
-        public static let isCurrent = 7
+        public static let isSeen = 8
+        public static let isCurrent = 9
+        /// How near the end of the session the item stands, 1 / distance; 0 where it does not.
+        public static let nearness = 10
+        /// 1 for every candidate: ages compete with each other.
+        public static let constant = 11
+    }
+
+    /// The most neural models that an ensemble has places for.
+    public static let neuralMax = 3
+
+    /// How long an item has been known, by how often it has come: fewer than 5 times, fewer than 50, more.
+    public enum Age: Int, CaseIterable, Sendable {
+        case young, grown, old
+
+        public init(occurrences: Int) {
+            self = occurrences < 5 ? .young : occurrences < 50 ? .grown : .old
+        }
+    }
+
+    /// The weights for sessions of one length, by the item's age.
+    public struct Weights: Sendable, Equatable {
+        var byAge: [Features]
+
+        public subscript(age: Age) -> Features { byAge[age.rawValue] }
     }
 
     /// Sessions of 1, 2, 3 to 4, 5 to 9, and more items.
     static let bucketCount = 5
 
+    /// By session length, then age.
     private var weights: [Features]
     /// Sums of squared gradients (Adagrad).
     private var accumulators: [Features]
 
     private static let rate: Float = 0.05
+    private static let vectorCount = bucketCount * Age.allCases.count
 
     public init() {
         var start = Features(repeating: 0)
-        start[Feature.neural(0)] = 0.5
+        for place in 0..<Self.neuralMax { start[Feature.neural(place)] = 0.4 }
         start[Feature.neighbors] = 1
         start[Feature.rules] = 0.5
-        weights = [Features](repeating: start, count: Self.bucketCount)
-        accumulators = [Features](repeating: Features(repeating: 0.1), count: Self.bucketCount)
+        weights = [Features](repeating: start, count: Self.vectorCount)
+        accumulators = [Features](repeating: Features(repeating: 0.1), count: Self.vectorCount)
     }
 
     /// The logarithm of a share in 0...1, from 0 down to a floor that every item without a score has.
@@ -49,35 +78,46 @@ public struct Blend: Sendable, Equatable {
 
     private static let shareFloor: Float = 0.01
 
+    /// The logarithm of how many events ago something was, in 0...1 for up to a million.
+    public static func logStaleness(_ events: UInt64) -> Float { log(Float(events) + 1) / 14 }
+
     /// The logarithm of how often an item occurred among so many events.
     public static func logFrequency(_ occurrences: Int, of events: UInt64) -> Float {
         log(Float(occurrences + 1) / Float(events + 1))
     }
 
     /// The weights for a session of `length` items.
-    public func weights(sessionLength length: Int) -> Features { weights[Self.bucket(length)] }
+    public func weights(sessionLength length: Int) -> Weights {
+        let first = Self.bucket(length) * Age.allCases.count
+        return Weights(byAge: Array(weights[first..<first + Age.allCases.count]))
+    }
 
     public static func score(_ features: Features, _ weights: Features) -> Float { (features * weights).sum() }
 
     /// One step on one event.
     ///
     /// - Parameters:
-    ///   - pool: the candidates before the event.
+    ///   - pool: the candidates before the event, with their ages.
     ///   - target: the place in the pool of the item that came.
-    public mutating func learn(pool: [Features], target: Int, sessionLength length: Int) {
-        let bucket = Self.bucket(length)
-        let current = weights[bucket]
-        let best = pool.reduce(-Float.infinity) { max($0, Self.score($1, current)) }
+    public mutating func learn(pool: [Features], ages: [Age], target: Int, sessionLength length: Int) {
+        let first = Self.bucket(length) * Age.allCases.count
+        var best = -Float.infinity
+        for (features, age) in zip(pool, ages) { best = max(best, Self.score(features, weights[first + age.rawValue])) }
         var sum: Float = 0
-        var mean = Features(repeating: 0)
-        for features in pool {
-            let probability = exp(Self.score(features, current) - best)
+        // The sum over the candidates of each age, weighted by their probabilities.
+        var means = [Features](repeating: Features(repeating: 0), count: Age.allCases.count)
+        for (features, age) in zip(pool, ages) {
+            let probability = exp(Self.score(features, weights[first + age.rawValue]) - best)
             sum += probability
-            mean += probability * features
+            means[age.rawValue] += probability * features
         }
-        let gradient = mean / sum - pool[target]
-        accumulators[bucket] += gradient * gradient
-        weights[bucket] -= Self.rate * gradient / accumulators[bucket].squareRoot()
+        for age in Age.allCases {
+            var gradient = means[age.rawValue] / sum
+            if ages[target] == age { gradient -= pool[target] }
+            let place = first + age.rawValue
+            accumulators[place] += gradient * gradient
+            weights[place] -= Self.rate * gradient / accumulators[place].squareRoot()
+        }
     }
 
     private static func bucket(_ length: Int) -> Int {
@@ -103,11 +143,11 @@ extension Blend {
     public init?(values: [Float]) {
         self.init()
         let width = Features.scalarCount
-        guard values.count == 2 * Self.bucketCount * width, values.allSatisfy(\.isFinite) else { return nil }
-        for bucket in 0..<Self.bucketCount {
+        guard values.count == 2 * Self.vectorCount * width, values.allSatisfy(\.isFinite) else { return nil }
+        for vector in 0..<Self.vectorCount {
             for place in 0..<width {
-                weights[bucket][place] = values[bucket * width + place]
-                accumulators[bucket][place] = values[(Self.bucketCount + bucket) * width + place]
+                weights[vector][place] = values[vector * width + place]
+                accumulators[vector][place] = values[(Self.vectorCount + vector) * width + place]
             }
         }
     }

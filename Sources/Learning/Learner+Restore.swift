@@ -6,7 +6,7 @@ extension Learner {
     /// Takes a row into use as a checkpoint kept it: vector [D], bias, both accumulators.
     public mutating func restoreItem(_ item: ItemIndex, from reader: inout ByteReader) throws(PayloadError) {
         let row = Int(item)
-        addItem(item)
+        addItem(item, after: [])
         let outcome: Result<Void, PayloadError> = table.vectors.withMutableRow(row) { vector in
             Self.read(&reader, into: &vector)
         }

@@ -46,10 +46,17 @@ public struct Learner: ~Copyable {
         rows = RowGradients(slotsMax: 2 * positionsMax + configuration.negatives, dimensions: dimensions)
     }
 
-    /// Takes a row into use for an item that came for the first time.
-    public mutating func addItem(_ item: ItemIndex) {
+    /// Takes a row into use for an item that came for the first time, near the newest items of the session in
+    /// which it came: before anything is learned of it, it is like what it appears with.
+    public mutating func addItem(_ item: ItemIndex, after session: some Collection<ItemIndex>) {
         table.initializeRow(item, limit: configuration.initialLimit, bias: 0, using: &generator)
+        let companions = session.suffix(Self.companionsMax)
+        for companion in companions where companion != item {
+            table.add(companion, to: item, scale: 1 / Float(companions.count))
+        }
     }
+
+    private static let companionsMax = 3
 
     /// Adds a window to the coming step: the newest items of a session, the last of them its target.
     ///

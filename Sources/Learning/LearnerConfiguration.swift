@@ -20,7 +20,7 @@ public struct LearnerConfiguration: Sendable, Equatable {
     /// Replayed windows for each new event.
     public var replayRatio = 2
     /// Row-wise Adagrad's rate for item vectors and biases.
-    public var rate: Float = 0.05
+    public var rate: Float = 0.1
     /// How the encoder's dense parameters are updated.
     public var optimizer = DenseOptimizer.Kind.adam
     /// The optimizer's rate for the encoder.
@@ -28,7 +28,7 @@ public struct LearnerConfiguration: Sendable, Equatable {
     /// New item vectors are uniform in ±initialLimit.
     public var initialLimit: Float = 0.1
     /// The share of the encoder's inputs that is left out by chance in training, 0..<1.
-    public var dropout: Float = 0
+    public var dropout: Float = 0.25
     /// Largest norm of the encoder's gradient.
     public var gradientNormMax: Float = 5
     public var seed: UInt64 = 1

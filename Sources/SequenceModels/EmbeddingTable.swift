@@ -44,6 +44,11 @@ public struct EmbeddingTable: ~Copyable {
         count = max(count, row + 1)
     }
 
+    /// Adds a part of one item's vector to another's.
+    public mutating func add(_ other: ItemIndex, to index: ItemIndex, scale: Float) {
+        vectors.addRow(Int(index), fromRow: Int(other), scale: scale)
+    }
+
     /// Applies one row-wise Adagrad step (Duchi, Hazan and Singer 2011; one accumulator a row as in
     /// DLRM) to every row that `gradients` touched.
     public mutating func applyAdagrad(_ gradients: borrowing RowGradients, rate: Float, epsilon: Float) {

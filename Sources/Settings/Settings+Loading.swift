@@ -47,6 +47,10 @@ extension Settings {
             reader.report("recommendations.min_interval", "is not available in this version; leave it at 0ms")
         }
         settings.model.encoder = reader.choice("model.encoder", default: "ensemble", of: ["ensemble", "gru"])
+        settings.model.members = reader.list("model.members", default: ["gru"], of: ["gru"])
+        if Set(settings.model.members).count != settings.model.members.count || settings.model.members.isEmpty {
+            reader.report("model.members", "names a model twice, or none")
+        }
         settings.model.dimensions = reader.integer("model.dimensions", default: 64, in: 16...512)
         if settings.model.dimensions % 16 != 0 { reader.report("model.dimensions", "is not a multiple of 16") }
         settings.model.itemsMax = reader.integer("model.max_items", default: 1_000_000, in: 16...16_000_000)
@@ -109,8 +113,10 @@ extension Settings {
 
     private static func learning(_ reader: inout SettingsReader) -> Learning {
         var learning = Learning()
-        learning.rate = reader.number("learning.rate", default: 0.05, in: 0.0001...1)
+        learning.rate = reader.number("learning.rate", default: 0.1, in: 0.0001...1)
         learning.denseRate = reader.number("learning.dense_rate", default: 0.001, in: 0.00001...0.1)
+        learning.optimizer = reader.choice("learning.optimizer", default: "adam", of: ["adam", "sgd", "adagrad"])
+        learning.dropout = reader.number("learning.dropout", default: 0.25, in: 0...0.9)
         learning.negatives = reader.integer("learning.negatives", default: 256, in: 16...4096)
         learning.replayRatio = reader.integer("learning.replay_ratio", default: 2, in: 0...32)
         learning.window = reader.integer("learning.window", default: 10, in: 1...200)

@@ -46,6 +46,7 @@ public struct Settings: Sendable, Equatable {
 
     public struct Model: Sendable, Equatable {
         public var encoder = ""
+        public var members: [String] = []
         public var dimensions = 0
         public var itemsMax = 0
     }
@@ -58,6 +59,8 @@ public struct Settings: Sendable, Equatable {
     public struct Learning: Sendable, Equatable {
         public var rate = 0.0
         public var denseRate = 0.0
+        public var optimizer = ""
+        public var dropout = 0.0
         public var negatives = 0
         public var replayRatio = 0
         public var window = 0

@@ -72,6 +72,12 @@ internal import CKernels
         unsafe kn_axpy_f32(scale, source.pointer(sourceRow), pointer(row), columns)
     }
 
+    /// row += scale · otherRow, both of this matrix and not the same.
+    public mutating func addRow(_ row: Int, fromRow otherRow: Int, scale: Float) {
+        precondition(row != otherRow, "two rows")
+        unsafe kn_axpy_f32(scale, pointer(otherRow), pointer(row), columns)
+    }
+
     /// row *= scale
     public mutating func scaleRow(_ row: Int, by scale: Float) {
         withMutableRow(row) { values in

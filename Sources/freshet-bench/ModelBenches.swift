@@ -71,7 +71,7 @@ enum ModelBenches {
             configuration.negatives = 128
             configuration.window = length
             var learner = Learner(configuration)
-            for item in 0..<ItemIndex(100_000) { learner.addItem(item) }
+            for item in 0..<ItemIndex(100_000) { learner.addItem(item, after: []) }
             var generator = SeededGenerator(seed: 4)
             let timing = Timing {
                 for _ in 0..<batch {

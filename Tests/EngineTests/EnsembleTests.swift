@@ -61,11 +61,11 @@ import Testing
         #expect(pool.place(of: 3) == 1 && pool.place(of: 9) == nil)
         #expect(pool.top(2, by: Blend.Feature.neighbors) == [7, 3])
         #expect(pool.top(1, by: Blend.Feature.rules) == [3])
-        var weights = Blend.Features(repeating: 0)
-        weights[Blend.Feature.rules] = 1
-        #expect(pool.ranked(weights).map(\.item) == [3, 7])
-        // Nothing said of the popularity of either: equal, the lower row is ahead.
-        #expect(pool.ranked(Blend.Features(repeating: 0)).map(\.item) == [3, 7])
+        // The weights at the start: neighbours 1, rules a half.
+        #expect(pool.ranked(Blend().weights(sessionLength: 2)).map(\.item) == [3, 7])
+        let (both, one) = (pool.features[1], pool.features[0])
+        #expect(both[Blend.Feature.rules] == 0 && one[Blend.Feature.rules] == Blend.logShare(0))
+        #expect(both[Blend.Feature.constant] == 1 && one[Blend.Feature.constant] == 1)
     }
 
     @Test func thePoolsThatAreKeptAreBounded() {

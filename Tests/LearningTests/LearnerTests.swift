@@ -19,7 +19,7 @@ import Testing
         var configuration = configuration()
         configuration.seed = seed
         var learner = Learner(configuration)
-        for item in 0..<12 { learner.addItem(ItemIndex(item)) }
+        for item in 0..<12 { learner.addItem(ItemIndex(item), after: []) }
         var losses: [Float] = []
         for step in 0..<steps {
             let window = (0..<5).map { SessionEvent(item: ItemIndex((step + $0) % 12)) }
@@ -47,7 +47,7 @@ import Testing
 
     @Test func stagesNoMoreThanAStepHolds() {
         var learner = Learner(configuration())
-        for item in 0..<4 { learner.addItem(ItemIndex(item)) }
+        for item in 0..<4 { learner.addItem(ItemIndex(item), after: []) }
         let (window, single) = ((0..<4).map { SessionEvent(item: $0) }, [SessionEvent(item: 2)])
         var taken = [learner.stage(single.span, weight: 1)]
         for _ in 0...Learner.windowsMax { taken.append(learner.stage(window.span, weight: 1)) }

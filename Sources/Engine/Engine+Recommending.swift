@@ -23,10 +23,17 @@ extension Engine {
             let items = items(order, row: row, excluded: excluded, count: rules.count)
             return (recommendation(user, items, asOf: now, now: now, source: nil), false)
         }
-        let items = yardsticks.popularity.order.prefix(rules.count).map { item in
+        return (popularList(user, count: rules.count, asOf: now, now: now, source: nil), true)
+    }
+
+    /// The list for a user of whom nothing is known.
+    func popularList(
+        _ user: UserID, count: Int, asOf: Timestamp, now: Timestamp, source: RecordSource?
+    ) -> Recommendation {
+        let items = yardsticks.popularity.order.prefix(count).map { item in
             ScoredItem(item: catalog.id(of: item), score: Float(yardsticks.popularity.count(of: item)))
         }
-        return (recommendation(user, items, asOf: now, now: now, source: nil), true)
+        return recommendation(user, items, asOf: asOf, now: now, source: source)
     }
 
     /// Whether the lists of a group must be made before `event` is staged, so that they are what they

@@ -85,7 +85,15 @@ public struct Engine: ~Copyable {
                     }
                 }
                 answers.append(.none(source: input.source))
-                guard input.wantsAnswer, let row = sessions.row(of: event.user) else { continue }
+                guard input.wantsAnswer else { continue }
+                guard let row = sessions.row(of: event.user) else {
+                    // Read again after a crash, and the user has left since: the answer is still owed.
+                    answers[answers.count - 1] = .list(
+                        popularList(
+                            event.user, count: configuration.rules.count, asOf: event.timestamp, now: now,
+                            source: input.source))
+                    continue
+                }
                 if group.isFull { rank(&group, into: &answers, now: now) }
                 try encode(row: row, asOf: event.timestamp, source: input.source, place: answers.count - 1, into: &group)
             case .forget(let user):

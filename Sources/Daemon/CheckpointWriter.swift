@@ -29,6 +29,11 @@ final class CheckpointWriter: CheckpointStore, Sendable {
         }
     }
 
+    func waitForOutcome() -> CheckpointOutcome? {
+        queue.sync {}
+        return takeOutcome()
+    }
+
     func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome {
         queue.sync { write(checkpoint) }
     }

@@ -19,6 +19,7 @@ extension DeliveryLoop {
             var starts: [TopicPartition: StartOffset] = [:]
             for partition in partitions {
                 answeredBefore[partition] = committed[partition] ?? 0
+                tracker.start(partition, committed: committed[partition] ?? 0)
                 starts[partition] = try start(of: partition, committed: committed[partition])
             }
             try consumer.assign(starts)
@@ -46,6 +47,26 @@ extension DeliveryLoop {
             return .offset(range.lowerBound)
         }
         return committed == nil ? .unread : .offset(wanted)
+    }
+
+    /// Stops reading while the outbox is full. The consumer is polled all the same: it would not hear that
+    /// the group has expelled it, and what waits in the outbox may wait for just that.
+    mutating func pauseOrResume() throws(DeliveryError) {
+        let isFull = outbox.count >= configuration.inFlightMax
+        let changed = isFull ? assigned.subtracting(paused) : paused
+        guard !changed.isEmpty else { return }
+        do throws(StreamingError) {
+            if isFull {
+                try consumer.pause(Array(changed))
+                paused.formUnion(changed)
+            } else {
+                try consumer.resume(Array(changed))
+                paused.subtract(changed)
+            }
+        } catch {
+            if error.recovery != .retry { throw .streaming(error) }
+            notice(.passing(error))
+        }
     }
 
     /// The records to read next are gone: retention was faster. Reading goes on with what is there.
@@ -91,6 +112,7 @@ extension DeliveryLoop {
             highWatermarks[partition] = nil
             figures.newest[partition] = nil
             assigned.remove(partition)
+            paused.remove(partition)
             awaitingStart.remove(partition)
         }
         notice(.released(partitions))

@@ -58,6 +58,7 @@ extension DeliveryLoop {
     }
 
     private mutating func delivered(_ token: UInt, _ now: Duration) {
+        if outbox.wasOvertaken(token) { return outbox.sendAgain(token) }
         guard let letter = outbox.remove(token) else { return }
         if letter.isList { figures.recordDelivery(took: now - letter.polled) }
         tracker.finish(letter.source)

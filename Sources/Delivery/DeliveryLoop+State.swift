@@ -2,22 +2,50 @@ internal import Checkpoints
 internal import Events
 internal import Engine
 internal import Learning
+internal import StateStore
+internal import Streaming
 public import Telemetry
 
 /// Checkpoints and figures.
 extension DeliveryLoop {
     mutating func checkpointIfDue() {
-        let now = time.elapsed()
-        if let outcome = store.takeOutcome() {
-            figures.finishCheckpoint(now, isWritten: outcome.error == nil)
-            if let error = outcome.error { notice(.checkpointFailed(error)) }
-            if let failed = outcome.failed { engine.putBack(failed) }
+        if let outcome = store.takeOutcome() { take(outcome) }
+        if figures.startCheckpointIfDue(time.elapsed(), interval: configuration.checkpointInterval) {
+            engine.beginCheckpoint()
         }
-        if figures.startCheckpointIfDue(now, interval: configuration.checkpointInterval) { engine.beginCheckpoint() }
         // Some rows each turn: the stream never waits for all of them.
         if engine.isCapturing, let checkpoint = engine.advanceCheckpoint(rowsMax: configuration.checkpointRowsMax) {
             store.start(checkpoint)
         }
+    }
+
+    /// Writes a checkpoint now. What could not be written before is in it: the one under way may still fail.
+    ///
+    /// - Returns: why it was not written.
+    @discardableResult
+    mutating func checkpointNow() -> StateStoreError? {
+        if let earlier = store.waitForOutcome() { take(earlier) }
+        let outcome = store.finish(engine.takeCheckpoint())
+        take(outcome)
+        return outcome.error
+    }
+
+    /// Writes down where reading of a partition began, before the first of its records is learned. A state
+    /// that does not say would go on, after a crash, from what the group has committed meanwhile, and never
+    /// learn what was before. Where the disk is full the stream goes on without.
+    mutating func markStarts(of records: [KafkaRecord]) {
+        var isMarked = false
+        for record in records where engine.nextOffsets[record.source.topicPartition] == nil {
+            engine.skip(RecordSource(topicPartition: record.source.topicPartition, offset: record.source.offset - 1))
+            isMarked = true
+        }
+        if isMarked { checkpointNow() }
+    }
+
+    private mutating func take(_ outcome: CheckpointOutcome) {
+        figures.finishCheckpoint(time.elapsed(), isWritten: outcome.error == nil)
+        if let error = outcome.error { notice(.checkpointFailed(error)) }
+        if let failed = outcome.failed { engine.putBack(failed) }
     }
 
     /// Everything countable, at this instant; what is the process's own is left out.

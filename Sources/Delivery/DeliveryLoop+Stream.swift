@@ -46,19 +46,29 @@ extension DeliveryLoop {
         try step(records, polled: polled)
     }
 
-    /// One batch through the engine: the lists leave before anything is learned.
+    /// Records through the engine: together, unless what is learned must not depend on what arrived together.
     private mutating func step(_ records: [KafkaRecord], polled: Duration) throws(DeliveryError) {
+        markStarts(of: records)
+        guard configuration.isReproducible else { return try stepTogether(records, polled: polled) }
+        for record in records { try stepTogether([record], polled: polled) }
+    }
+
+    /// One batch through the engine: the lists leave before anything is learned.
+    private mutating func stepTogether(_ records: [KafkaRecord], polled: Duration) throws(DeliveryError) {
         guard !records.isEmpty else { return }
         let now = time.wall()
         var accepted: [Accepted] = []
+        var refused: [RecordSource] = []
         accepted.reserveCapacity(records.count)
         for record in records {
             tracker.begin(record.source)
             figures.newest[record.source.topicPartition] = record.timestamp
-            accept(record, polled: polled, now: now, into: &accepted)
+            if !accept(record, polled: polled, now: now, into: &accepted) { refused.append(record.source) }
         }
         let began = time.elapsed()
         let answers = try engineCall { engine throws(EngineError) in try engine.answer(accepted.map(\.input), now: now) }
+        // Not earlier: a watermark that has passed an event says that it was learned.
+        for place in refused { engine.skip(place) }
         figures.recordLists(accepted.count, took: time.elapsed() - began)
         for (accepted, answer) in zip(accepted, answers) { post(answer, to: accepted.record, polled: polled) }
         try sendWaiting()
@@ -75,9 +85,10 @@ extension DeliveryLoop {
         figures.recordTraining(count, took: time.elapsed() - began)
     }
 
+    /// - Returns: false where the record cannot be used; then it is on its way to the dead letters.
     private mutating func accept(
         _ record: KafkaRecord, polled: Duration, now: Timestamp, into accepted: inout [Accepted]
-    ) {
+    ) -> Bool {
         let place = record.source
         let wantsAnswer = place.offset >= answeredBefore[place.topicPartition, default: 0]
         do throws(EventRefusal) {
@@ -96,15 +107,19 @@ extension DeliveryLoop {
             accepted.append(
                 Accepted(
                     input: EngineInput(content: content, source: place, wantsAnswer: wantsAnswer), record: record))
+            return true
         } catch {
-            engine.skip(place)
-            guard wantsAnswer else { return tracker.finish(place) }
+            guard wantsAnswer else {
+                tracker.finish(place)
+                return false
+            }
             figures.counts.rejected += 1
             figures.deadLetters[error.reason, default: 0] += 1
             let letter = OutgoingRecord.deadLetter(
                 record, topic: configuration.deadLettersTopic, stage: error.stage,
                 reason: "freshet.EventRefusal." + error.reason, message: error.description)
             outbox.add(Outbox.Letter(record: letter, source: place, polled: polled, isList: false))
+            return false
         }
     }
 

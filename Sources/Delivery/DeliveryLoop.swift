@@ -39,6 +39,8 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     /// Below this offset, for each partition, an earlier run has answered.
     var answeredBefore: [TopicPartition: Int64] = [:]
     public internal(set) var assigned: Set<TopicPartition> = []
+    /// Partitions that are not read on because the outbox is full.
+    var paused: Set<TopicPartition> = []
     /// Partitions that came, and are not read yet.
     var awaitingStart: Set<TopicPartition> = []
     var highWatermarks: [TopicPartition: Int64] = [:]
@@ -68,11 +70,10 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     /// One turn. Every wait in it is bounded.
     public mutating func turn() throws(DeliveryError) {
         events.removeAll(keepingCapacity: true)
-        if outbox.count < configuration.inFlightMax {
-            // With records under way their acknowledgements are looked for every millisecond.
-            let wait: Duration = outbox.count > 0 ? .milliseconds(1) : .milliseconds(20)
-            consumer.poll(into: &events, eventsMax: configuration.batchMax, timeout: wait)
-        }
+        try pauseOrResume()
+        // With records under way their acknowledgements are looked for every millisecond.
+        let wait: Duration = !paused.isEmpty ? .zero : outbox.count > 0 ? .milliseconds(1) : .milliseconds(20)
+        consumer.poll(into: &events, eventsMax: configuration.batchMax, timeout: wait)
         let arrived = events
         try handle(arrived)
         try sendWaiting()
@@ -90,10 +91,13 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     /// be done after.
     public mutating func drain() throws(DeliveryError) {
         try settle(within: .seconds(10))
-        let outcome = store.finish(engine.takeCheckpoint())
+        let failure = checkpointNow()
         consumer.close(timeout: .seconds(5))
-        if let error = outcome.error { throw .state(error) }
+        if let failure { throw .state(failure) }
     }
+
+    /// Records on their way to Kafka.
+    public var waitingCount: Int { outbox.count }
 
     /// Hands over what happened.
     public mutating func takeNotices() -> [DeliveryNotice] {

@@ -31,6 +31,11 @@ public protocol CheckpointStore {
     /// How the last one ended, once; nil while it is being written.
     func takeOutcome() -> CheckpointOutcome?
 
+    /// Waits for the one under way.
+    ///
+    /// - Returns: how it ended, where nobody has taken that yet; nil where nothing was under way.
+    func waitForOutcome() -> CheckpointOutcome?
+
     /// Writes now, after what is being written.
     func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome
 }

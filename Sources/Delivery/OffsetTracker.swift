@@ -10,12 +10,27 @@ struct OffsetTracker {
         var head = 0
         var next: Int64?
         var committed: Int64?
+        /// What the group had when reading started: the gap below is read again, and never committed again.
+        var floor: Int64 = 0
+
+        var committable: Int64? {
+            guard let next, next != committed, next > floor else { return nil }
+            return next
+        }
     }
 
     private var partitions: [TopicPartition: Partition] = [:]
 
     /// Records read and not done with.
     var openCount: Int { partitions.values.reduce(0) { $0 + $1.entries.count - $1.head } }
+
+    /// Reading starts.
+    ///
+    /// - Parameter committed: what the group has committed. A commit below it would have what was answered
+    ///   before it answered again after a crash.
+    mutating func start(_ partition: TopicPartition, committed: Int64) {
+        partitions[partition, default: Partition()].floor = committed
+    }
 
     /// A record was read.
     mutating func begin(_ source: RecordSource) {
@@ -52,14 +67,14 @@ struct OffsetTracker {
 
     /// Whether there is something to commit.
     var hasCommittable: Bool {
-        partitions.values.contains { $0.next != nil && $0.next != $0.committed }
+        partitions.values.contains { $0.committable != nil }
     }
 
     /// What can be committed and has not been yet.
     mutating func takeCommittable() -> [TopicPartition: Int64] {
         var offsets: [TopicPartition: Int64] = [:]
         for place in Array(partitions.keys) {
-            guard let next = partitions[place]?.next, next != partitions[place]?.committed else { continue }
+            guard let next = partitions[place]?.committable else { continue }
             offsets[place] = next
             partitions[place]?.committed = next
         }

@@ -19,6 +19,8 @@ struct Outbox {
     private var head = 0
     /// Tokens that the producer was given in this transaction, in order.
     private(set) var sent: [UInt] = []
+    /// Letters that the producer has, and that an older one of the same key will come after.
+    private var overtaken: Set<UInt> = []
     /// Letters that the producer has and has not reported.
     private(set) var inFlight = 0
     /// 0 is no token: librdkafka carries it as a pointer.
@@ -60,8 +62,20 @@ struct Outbox {
 
     mutating func remove(_ token: UInt) -> Letter? { letters.removeValue(forKey: token) }
 
-    /// A letter goes again, after those that wait.
-    mutating func sendAgain(_ token: UInt) { waiting.append(token) }
+    /// A letter goes again, in its old place among those that wait. Newer letters of its key that the
+    /// producer has go again after it: what a compacted topic keeps is the newest.
+    mutating func sendAgain(_ token: UInt) {
+        guard let letter = letters[token] else { return }
+        let isWaiting = Set(waiting[head...])
+        for (other, newer) in letters where other > token && !isWaiting.contains(other) {
+            if newer.record.topic == letter.record.topic, newer.record.key == letter.record.key { overtaken.insert(other) }
+        }
+        let place = waiting[head...].firstIndex { $0 > token } ?? waiting.endIndex
+        waiting.insert(token, at: place)
+    }
+
+    /// Whether a letter that was delivered is to go once more; asking settles it.
+    mutating func wasOvertaken(_ token: UInt) -> Bool { overtaken.remove(token) != nil }
 
     /// The transaction is committed.
     ///
@@ -88,6 +102,7 @@ struct Outbox {
         letters = letters.filter { !gone.contains($0.value.source.topicPartition) }
         waiting = waiting[head...].filter { letters[$0] != nil }
         sent.removeAll { letters[$0] == nil }
+        overtaken = overtaken.filter { letters[$0] != nil }
         head = 0
     }
 

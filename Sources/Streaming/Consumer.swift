@@ -73,6 +73,19 @@ public import Events
         try unsafe Self.check(rd_kafka_incremental_unassign(client.handle, list.list))
     }
 
+    /// What was fetched and not polled is fetched again when reading goes on.
+    public func pause(_ partitions: [TopicPartition]) throws(StreamingError) {
+        let list = PartitionList(partitions.map { ($0, -1001) })
+        let code = unsafe rd_kafka_pause_partitions(client.handle, list.list)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw StreamingError(code: code, detail: "pausing") }
+    }
+
+    public func resume(_ partitions: [TopicPartition]) throws(StreamingError) {
+        let list = PartitionList(partitions.map { ($0, -1001) })
+        let code = unsafe rd_kafka_resume_partitions(client.handle, list.list)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw StreamingError(code: code, detail: "resuming") }
+    }
+
     /// Commits the next offsets to answer. Without waiting the outcome comes as an event.
     public func commit(_ offsets: [TopicPartition: Int64], waiting: Bool) throws(StreamingError) {
         guard !offsets.isEmpty else { return }

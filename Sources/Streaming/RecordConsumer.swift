@@ -33,6 +33,13 @@ public protocol RecordConsumer: PartitionReader {
         for partitions: [TopicPartition], timeout: Duration
     ) throws(StreamingError) -> [TopicPartition: Int64]
 
+    /// Reads nothing of these partitions for a while; everything else still comes out of `poll`, which must
+    /// be called all the same.
+    func pause(_ partitions: [TopicPartition]) throws(StreamingError)
+
+    /// Goes on reading where it was.
+    func resume(_ partitions: [TopicPartition]) throws(StreamingError)
+
     /// Commits the next offsets to answer. Without waiting the outcome comes as an event.
     func commit(_ offsets: [TopicPartition: Int64], waiting: Bool) throws(StreamingError)
 

@@ -147,8 +147,8 @@ import Testing
         store.isFull = false
         consumer.time.now += .seconds(2)
         try loop.turn()
-        #expect(store.checkpoints.first?.users.count == 3)
-        #expect(store.checkpoints.first?.offsets == [ScriptedWorld.events: 3])
+        #expect(store.checkpoints.last?.users.count == 3)
+        #expect(store.checkpoints.last?.offsets == [ScriptedWorld.events: 3])
     }
 
     @Test func garbageIsADeadLetterByteForByte() throws {

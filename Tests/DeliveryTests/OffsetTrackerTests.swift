@@ -32,6 +32,18 @@ import Testing
         #expect(tracker.takeCommittable() == [:])
     }
 
+    @Test func whatIsReadAgainIsNotCommittedAgain() {
+        var tracker = OffsetTracker()
+        tracker.start(partition, committed: 3)
+        for offset in 0..<5 as Range<Int64> { tracker.begin(source(offset)) }
+        for offset in 0..<3 as Range<Int64> { tracker.finish(source(offset)) }
+        tracker.forgetCommits()
+        #expect(!tracker.hasCommittable)
+        #expect(tracker.takeCommittable() == [:])
+        tracker.finish(source(3))
+        #expect(tracker.takeCommittable() == [partition: 4])
+    }
+
     @Test func theTrackerAgreesWithASetWhateverTheOrder() {
         var tracker = OffsetTracker()
         var open: Set<Int64> = []

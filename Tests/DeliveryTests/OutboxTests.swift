@@ -22,6 +22,24 @@ import Testing
         return offsets
     }
 
+    @Test func aNewerLetterOfTheSameKeyFollowsTheOneThatGoesAgain() {
+        var outbox = Outbox()
+        for offset in 0..<4 { outbox.add(letter(Int64(offset))) }
+        let oldest = outbox.next?.token ?? 0
+        for _ in 0..<3 { outbox.nextWasSent(inTransaction: false) }
+        // The first failed, two newer ones are with the producer, and one waits.
+        outbox.sendAgain(oldest)
+        #expect(outbox.next?.token == oldest, "it has its old place")
+        for token in [oldest + 1, oldest + 2] {
+            let wasOvertaken = outbox.wasOvertaken(token)
+            #expect(wasOvertaken)
+            outbox.sendAgain(token)
+        }
+        let waitingWasOvertaken = outbox.wasOvertaken(oldest + 3)
+        #expect(!waitingWasOvertaken)
+        #expect(send(&outbox, inTransaction: false) == [0, 1, 2, 3])
+    }
+
     @Test func aFailedLetterKeepsItsTokenUntilItIsDelivered() {
         var outbox = Outbox()
         outbox.add(letter(1))

@@ -75,7 +75,7 @@ final class ScriptedConsumer: RecordConsumer {
     var commitsRefused = 0
 
     func poll(into events: inout [ConsumerEvent], eventsMax: Int, timeout: Duration) {
-        if polls.isEmpty { time.now += timeout } else { events += polls.removeFirst() }
+        if polls.isEmpty || !paused.isEmpty { time.now += timeout } else { events += polls.removeFirst() }
     }
 
     func assign(_ starts: [TopicPartition: StartOffset]) throws(StreamingError) { assignments.append(starts) }
@@ -92,6 +92,11 @@ final class ScriptedConsumer: RecordConsumer {
     ) throws(StreamingError) -> [TopicPartition: Int64] {
         committed.filter { partitions.contains($0.key) }
     }
+
+    var paused: Set<TopicPartition> = []
+
+    func pause(_ partitions: [TopicPartition]) throws(StreamingError) { paused.formUnion(partitions) }
+    func resume(_ partitions: [TopicPartition]) throws(StreamingError) { paused.subtract(partitions) }
 
     func commit(_ offsets: [TopicPartition: Int64], waiting: Bool) throws(StreamingError) {
         if commitsRefused > 0 {
@@ -201,6 +206,8 @@ final class ScriptedStore: CheckpointStore {
         defer { outcome = nil }
         return outcome
     }
+
+    func waitForOutcome() -> CheckpointOutcome? { takeOutcome() }
 
     func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome { write(checkpoint) }
 

@@ -80,7 +80,12 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
-        .target(name: "Simulation", dependencies: ["Checkpoints", "Events", "Streaming"], swiftSettings: strict),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Events", "Checkpoints", "SequenceModels", "Learning", "Engine", "StateStore", "Streaming", "Delivery",
+            ],
+            swiftSettings: strict),
         .target(
             name: "Evaluation", dependencies: ["Events", "Engine", "Learning", "SequenceModels", "Tensors"],
             swiftSettings: strict),
@@ -112,7 +117,8 @@ let package = Package(
             name: "freshet-bench",
             dependencies: [
                 "Events", "Checkpoints", "Telemetry", "Tensors", "SequenceModels", "Learning", "Serving", "Engine", "StateStore",
-                "Streaming", "Settings", "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Streaming", "Settings", "Simulation", "Daemon",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -139,7 +145,8 @@ let package = Package(
                 "HTTPService", "Events", "Telemetry", .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
-        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Checkpoints", "Events", "Streaming"]),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation", "Checkpoints", "Delivery", "Engine", "Events", "StateStore", "Streaming"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Engine", "Events"]),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "EndToEndTests", dependencies: ["Events", "Streaming"]),

@@ -13,6 +13,8 @@ struct GroupState: Sendable {
     /// In the order in which they joined.
     var members: [String] = []
     var assignments: [String: [TopicPartition]] = [:]
+    /// Who reads a partition now: it goes to its next owner when this member lets go of it, or is gone.
+    var holders: [TopicPartition: String] = [:]
     var committed: [TopicPartition: Int64] = [:]
     /// Offsets of open transactions, by producer.
     var pending: [Int64: [TopicPartition: Int64]] = [:]
@@ -31,29 +33,45 @@ extension SimulatedBroker {
 
     /// A member leaves, or its session ran out.
     public mutating func leave(_ member: String, group: String, topics: [String]) {
+        guard let state = groups[group], state.members.contains(member) else { return }
         groups[group]?.members.removeAll { $0 == member }
+        groups[group]?.holders = state.holders.filter { $0.value != member }
         rebalance(group, topics: topics)
     }
 
-    /// A new generation: partition `place` goes to member `place` modulo their count.
+    /// A member reads these partitions from now on.
+    public mutating func hold(_ partitions: [TopicPartition], member: String, group: String) {
+        for partition in partitions { groups[group]?.holders[partition] = member }
+    }
+
+    /// A member has let go of these partitions.
+    public mutating func letGo(_ partitions: [TopicPartition], member: String, group: String) {
+        for partition in partitions where groups[group]?.holders[partition] == member {
+            groups[group]?.holders[partition] = nil
+        }
+    }
+
+    /// A new generation: the partitions are dealt out in turn, beginning with another member each time.
     private mutating func rebalance(_ group: String, topics: [String]) {
         guard var state = groups[group] else { return }
         state.generation += 1
         state.assignments = [:]
         let partitions = topics.flatMap { self.partitions(of: $0) }
         for (place, partition) in partitions.enumerated() where !state.members.isEmpty {
-            state.assignments[state.members[place % state.members.count], default: []].append(partition)
+            let member = state.members[(place + Int(state.generation)) % state.members.count]
+            state.assignments[member, default: []].append(partition)
         }
         groups[group] = state
     }
 
-    /// What a member may read, and in which generation.
+    /// What a member may read, and in which generation. What another still holds is not in it.
     public func assignment(
         of member: String, group: String
     ) -> (partitions: [TopicPartition], membership: GroupMembership)? {
         guard let state = groups[group], state.members.contains(member) else { return nil }
+        let partitions = (state.assignments[member] ?? []).filter { state.holders[$0].map { $0 == member } ?? true }
         return (
-            state.assignments[member] ?? [],
+            partitions,
             GroupMembership(group: group, member: member, generation: state.generation)
         )
     }

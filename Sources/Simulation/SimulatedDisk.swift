@@ -15,6 +15,7 @@ public struct StoredState: Equatable, Sendable {
         model = checkpoint.model
         for row in checkpoint.items { items[row.index] = row }
         if checkpoint.replacesUsers { users = [:] }
+        if checkpoint.replacesUsers { users = [:] }
         for user in checkpoint.removedUsers { users[user] = nil }
         for row in checkpoint.users { users[row.id] = row }
         blobs.merge(checkpoint.blobs) { _, new in new }
@@ -92,9 +93,17 @@ public struct SimulatedDisk: Sendable {
 
     /// The machine stops. What was being written is torn, and with it nothing but itself.
     ///
-    /// - Parameter damagesNewest: the newest generation cannot be read any more, and the store falls back.
+    /// - Parameter damagesNewest: the newest generation cannot be read any more, and the store falls back to
+    ///   the one before, where that knows of every partition. A disk that has forgotten where reading began is
+    ///   another story.
     mutating func crash(damagesNewest: Bool) {
         underway = nil
-        if damagesNewest { state = previous }
+        if damagesNewest, previous.offsets.count == state.offsets.count { state = previous }
+    }
+
+    /// Whether the checkpoint under way is of a partition that the disk knows nothing of. A disk that fails
+    /// just then leaves the start of reading unwritten: the one case in which the stream goes on without.
+    var isFirstOfAPartition: Bool {
+        underway.map { $0.offsets.keys.contains { state.offsets[$0] == nil } } ?? false
     }
 }

@@ -1,60 +1,17 @@
 import ArgumentParser
-import Foundation
-import Tensors
 
-/// Measures, and prints one JSON object a line.
+/// What is measured, and what is tried by the thousand.
 @main
 struct FreshetBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "freshet-bench",
-        abstract: "Measures kernels, models, the engine and the daemon; one JSON object a line.",
+        abstract: "Measures Freshet, or runs it through simulated disasters; one JSON object a line.",
         discussion: """
-            Without names everything is measured: \(Bench.allCases.map(\.rawValue).joined(separator: ", ")).
-            limit_us is what the machine needs at least, measured in the same run. FRESHET_ISA forces an instruction
-            set, FRESHET_COMMIT is printed as it is.
+            Without a subcommand it measures.
 
             Example: freshet-bench exact_top20 train
-            """)
-
-    enum Bench: String, ExpressibleByArgument, CaseIterable {
-        case exactTop20 = "exact_top20"
-        case encode
-        case eventToList = "event_to_list"
-        case train
-        case engine
-        case checkpoint
-        case restore
-        case daemon
-
-        func run(_ print: (BenchLine) throws -> Void) throws {
-            switch self {
-            case .exactTop20: try ModelBenches.exactTop20(print)
-            case .encode: try ModelBenches.encode(print)
-            case .eventToList: try ModelBenches.eventToList(print)
-            case .train: try ModelBenches.train(print)
-            case .engine: try EngineBenches.engine(print)
-            case .checkpoint: try StateBenches.checkpoint(print)
-            case .restore: try StateBenches.restore(print)
-            case .daemon: try DaemonBench.run(print)
-            }
-        }
-    }
-
-    @Argument(help: "What to measure.")
-    var names: [Bench] = []
-
-    func run() throws {
-        let commit = ProcessInfo.processInfo.environment["FRESHET_COMMIT"] ?? ""
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        for bench in names.isEmpty ? Bench.allCases : names {
-            try bench.run { line in
-                var line = line
-                line.isa = InstructionSet.current.rawValue
-                line.commit = commit
-                print(String(decoding: try encoder.encode(line), as: UTF8.self))
-                fflush(nil)
-            }
-        }
-    }
+                     freshet-bench simulate --seeds 10000
+            """,
+        subcommands: [Measure.self, Simulate.self],
+        defaultSubcommand: Measure.self)
 }

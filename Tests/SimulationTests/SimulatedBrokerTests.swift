@@ -124,9 +124,18 @@ import Testing
         }
         let new = try #require(broker.assignment(of: "m", group: "g"))
         #expect(new.partitions == [Self.events])
-        try broker.commit([Self.events: 3], of: new.membership)
+        // What a member still reads goes to nobody else.
+        broker.hold([Self.events], member: "m", group: "g")
+        broker.join("n", group: "g", topics: ["events"])
+        #expect(broker.assignment(of: "n", group: "g")?.partitions == [])
+        broker.letGo([Self.events], member: "m", group: "g")
+        #expect(broker.assignment(of: "n", group: "g")?.partitions == [Self.events])
+        broker.join("n", group: "g", topics: ["events"])
+        #expect(throws: BrokerRefusal.illegalGeneration) { try broker.commit([Self.events: 2], of: new.membership) }
+        let newest = try #require(broker.assignment(of: "m", group: "g")).membership
+        try broker.commit([Self.events: 3], of: newest)
         broker.leave("m", group: "g", topics: ["events"])
-        #expect(throws: BrokerRefusal.unknownMember) { try broker.commit([Self.events: 4], of: new.membership) }
+        #expect(throws: BrokerRefusal.unknownMember) { try broker.commit([Self.events: 4], of: newest) }
         #expect(broker.assignment(of: "n", group: "g")?.partitions == broker.partitions(of: "events"))
         #expect(broker.committedOffsets(of: "g") == [Self.events: 3])
     }

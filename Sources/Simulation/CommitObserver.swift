@@ -1,0 +1,81 @@
+internal import Events
+internal import Streaming
+
+/// Looks at the brokers after every call, as a reader of committed records would: what the group has
+/// committed only grows, and everything below it is answered.
+final class CommitObserver {
+    private var expected: [TopicPartition: [(offset: Int64, input: Traffic.Input)]] = [:]
+    private var committed: [TopicPartition: Int64] = [:]
+    /// For each partition, inputs below this place were found to be answered.
+    private var answeredPlaces: [TopicPartition: Int] = [:]
+    private var positions: [TopicPartition: Int64] = [:]
+    /// What readers of committed records have seen so far.
+    private(set) var output: ObservedOutput
+    private(set) var violations: [String] = []
+
+    /// Beyond this nobody reads on.
+    private static let violationsMax = 20
+
+    init(_ names: SimulatedWorld.Names) { output = ObservedOutput(names) }
+
+    func violation(_ text: String) {
+        if violations.count < Self.violationsMax { violations.append(text) }
+    }
+
+    func expect(_ input: Traffic.Input, at source: RecordSource) {
+        expected[source.topicPartition, default: []].append((source.offset, input))
+    }
+
+    /// All inputs that are there, partition by partition, in order.
+    var inputs: [(source: RecordSource, input: Traffic.Input)] {
+        expected.keys.sorted { $0.partition < $1.partition }.flatMap { partition in
+            (expected[partition] ?? []).map { (RecordSource(topicPartition: partition, offset: $0.offset), $0.input) }
+        }
+    }
+
+    /// Whether the group has committed everything that is there.
+    var isEverythingCommitted: Bool { isEverything(below: committed) }
+
+    /// Whether every input that is there is below these offsets.
+    func isEverything(below offsets: [TopicPartition: Int64]) -> Bool {
+        expected.allSatisfy { partition, inputs in
+            inputs.last.map { offsets[partition, default: 0] > $0.offset } ?? true
+        }
+    }
+
+    func look(at broker: borrowing SimulatedBroker, _ names: SimulatedWorld.Names) {
+        let now = broker.committedOffsets(of: names.group)
+        guard now != committed else { return }
+        for topic in [names.lists, names.deadLetters] {
+            for partition in broker.partitions(of: topic) { read(partition, broker) }
+        }
+        for partition in now.keys.sorted(by: { $0.partition < $1.partition }) {
+            check(partition, from: committed[partition] ?? 0, to: now[partition] ?? 0)
+        }
+        committed = now
+    }
+
+    private func check(_ partition: TopicPartition, from before: Int64, to after: Int64) {
+        if after < before { violation("\(partition): the committed offset went back from \(before) to \(after)") }
+        let inputs = expected[partition] ?? []
+        var place = answeredPlaces[partition] ?? 0
+        while place < inputs.count, inputs[place].offset < after {
+            let source = RecordSource(topicPartition: partition, offset: inputs[place].offset)
+            if output.answers(to: source, inputs[place].input) == 0 {
+                violation("\(source) is committed and not answered")
+            }
+            place += 1
+        }
+        answeredPlaces[partition] = place
+    }
+
+    /// Reads on to the end of what is stable.
+    func read(_ partition: TopicPartition, _ broker: borrowing SimulatedBroker) {
+        guard let log = broker.logs[partition] else { return }
+        do throws(BrokerRefusal) {
+            let read = try log.read(from: positions[partition] ?? 0, limit: .max, isolation: .readCommitted)
+            positions[partition] = read.next
+            for found in read.records { output.add(found.record) }
+        } catch { violation("\(partition) cannot be read: \(error)") }
+    }
+}

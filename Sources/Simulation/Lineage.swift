@@ -1,0 +1,33 @@
+internal import Events
+
+/// The order in which the state that survives has learned: what was read, each record once, cut back to
+/// the checkpoint at every crash. Kafka orders records within a partition only, so an undisturbed run is
+/// comparable where it reads in this order.
+struct Lineage {
+    private(set) var sources: [RecordSource] = []
+    private var next: [TopicPartition: Int64] = [:]
+
+    /// A record was handed over.
+    ///
+    /// - Returns: whether for the first time.
+    mutating func append(_ source: RecordSource) -> Bool {
+        guard source.offset >= next[source.topicPartition, default: 0] else { return false }
+        next[source.topicPartition] = source.offset + 1
+        sources.append(source)
+        return true
+    }
+
+    /// Records that were handed over are not learned after all: their partitions were lost.
+    mutating func forget(_ dropped: [RecordSource]) {
+        for source in dropped.reversed() where sources.contains(source) {
+            sources.removeAll { $0 == source }
+            next[source.topicPartition] = source.offset
+        }
+    }
+
+    /// The state is that of these offsets again.
+    mutating func truncate(to offsets: [TopicPartition: Int64]) {
+        sources.removeAll { $0.offset >= offsets[$0.topicPartition, default: 0] }
+        next = offsets
+    }
+}

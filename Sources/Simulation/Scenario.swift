@@ -1,0 +1,74 @@
+public import Delivery
+public import Engine
+internal import Events
+internal import Learning
+internal import SequenceModels
+
+/// One story, told by its seed: what arrives, how Freshet is set up, and what goes wrong when.
+public struct Scenario: Sendable {
+    public var seed: UInt64
+    public var delivery: DeliveryConfiguration
+    public var engine: EngineConfiguration
+    /// Partitions of the events topic. With one, the order of learning is the order of the log.
+    public var partitions: Int32
+    public var faults: FaultPlan
+    var traffic: [Traffic]
+
+    /// Faults of a story at most.
+    private static let faultsMax = 6
+
+    public init(seed: UInt64) {
+        self.seed = seed
+        var chance = SeededGenerator(seed: seed)
+        partitions = Int32(1 + chance.next(below: 3))
+        delivery = Self.delivery(&chance)
+        engine = Self.engine(&chance)
+        var source = TrafficGenerator(chance: SeededGenerator(seed: chance.next()), partitions: partitions)
+        traffic = source.traffic(records: 15 + chance.next(below: 45))
+        let calls = (traffic.last?.call ?? 0) + 60
+        let kinds = Self.faults(for: delivery.guarantee)
+        faults = FaultPlan(
+            (0..<chance.next(below: Self.faultsMax + 1)).map { _ in
+                (1 + chance.next(below: calls), kinds[chance.next(below: kinds.count)])
+            })
+    }
+
+    /// Records of the events topic, hidden ones included.
+    var records: Int { traffic.reduce(0) { $0 + $1.inputs.count } }
+
+    /// Faults that can happen with this guarantee.
+    public static func faults(for guarantee: DeliveryConfiguration.Guarantee) -> [Fault] {
+        Fault.allCases.filter { $0.delivery == .any || guarantee == .exactlyOnce }
+    }
+
+    private static func delivery(_ chance: inout SeededGenerator) -> DeliveryConfiguration {
+        var delivery = DeliveryConfiguration()
+        delivery.guarantee = chance.next(below: 2) == 0 ? .atLeastOnce : .exactlyOnce
+        // Mostly reproducible: only there the state can be compared bit for bit.
+        delivery.isReproducible = chance.next(below: 5) != 0
+        delivery.batchMax = 1 + chance.next(below: 12)
+        delivery.inFlightMax = 4 + chance.next(below: 30)
+        delivery.commitInterval = .milliseconds(1 + chance.next(below: 40))
+        delivery.transactionInterval = .milliseconds(1 + chance.next(below: 60))
+        delivery.checkpointRowsMax = 1 + chance.next(below: 20)
+        delivery.checkpointInterval = .milliseconds(5 + chance.next(below: 150))
+        return delivery
+    }
+
+    /// Tables so small that users and items push each other out.
+    private static func engine(_ chance: inout SeededGenerator) -> EngineConfiguration {
+        var engine = EngineConfiguration()
+        engine.learner.dimensions = 16
+        engine.learner.itemsMax = 10 + chance.next(below: 12)
+        engine.learner.negatives = 8
+        engine.learner.window = 4
+        engine.learner.recentEvents = 20
+        engine.learner.replayRatio = chance.next(below: 3)
+        engine.learner.seed = chance.next()
+        engine.sessionLengthMax = 5
+        engine.usersMax = 5 + chance.next(below: 8)
+        engine.qualityWindow = 20
+        engine.rules = ListRules(count: 4, exclusions: [.current])
+        return engine
+    }
+}

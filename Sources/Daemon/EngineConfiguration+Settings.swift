@@ -12,6 +12,7 @@ extension EngineConfiguration {
         self.init()
         encoder = Encoder(rawValue: settings.model.encoder) ?? .ensemble
         ensembleMembers = settings.model.members.compactMap(EncoderKind.init(rawValue:))
+        qualityDropMax = settings.learning.rollbackDrop
         learner.optimizer = DenseOptimizer.Kind(rawValue: settings.learning.optimizer) ?? .adam
         learner.dropout = Float(settings.learning.dropout)
         learner.dimensions = settings.model.dimensions

@@ -85,7 +85,7 @@ struct EngineThread: ~Copyable {
             logger.info("\(notice)")
         case .lost, .passedOver, .checkpointFailed:
             logger.error("\(notice)")
-        case .passing, .transactionAborted, .transactionWaits:
+        case .passing, .transactionAborted, .transactionWaits, .rolledBack:
             let now = time.elapsed()
             guard quietUntil[notice.kind].map({ $0 < now }) ?? true else { return }
             quietUntil[notice.kind] = now + Self.quietTime

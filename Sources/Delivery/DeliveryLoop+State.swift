@@ -55,6 +55,10 @@ extension DeliveryLoop {
         report.modelVersion = engine.modelVersion
         report.trainingSteps = engine.modelVersion
         report.replayedSteps = engine.replayCount
+        report.rollbacks = Dictionary(
+            uniqueKeysWithValues: engine.rollbacks.map { model, counts in
+                (model, Dictionary(uniqueKeysWithValues: counts.map { ($0.key.rawValue, $0.value) }))
+            })
         report.items = engine.itemCount
         report.users = engine.userCount
         report.quality = engine.quality.mapValues(RankingQuality.init)

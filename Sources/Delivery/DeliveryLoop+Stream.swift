@@ -83,6 +83,7 @@ extension DeliveryLoop {
         let began = time.elapsed()
         try engineCall { engine throws(EngineError) in try engine.learn(replay: replay, batch: batch) }
         figures.recordTraining(count, took: time.elapsed() - began)
+        for rollback in engine.takeRollbacks() { notice(.rolledBack(rollback)) }
     }
 
     /// - Returns: false where the record cannot be used; then it is on its way to the dead letters.

@@ -1,3 +1,4 @@
+public import Engine
 public import Events
 public import StateStore
 public import Streaming
@@ -15,6 +16,8 @@ public enum DeliveryNotice: Sendable {
     case transactionAborted(reason: String)
     case transactionWaits(TransactionError)
     case checkpointFailed(StateStoreError)
+    /// A model went back to its last good parameters.
+    case rolledBack(Rollback)
 
     /// Tells apart what may be said again after a while.
     public var kind: String {
@@ -27,6 +30,7 @@ public enum DeliveryNotice: Sendable {
         case .transactionAborted: "transaction aborted"
         case .transactionWaits(let error): error.name
         case .checkpointFailed: "checkpoint failed"
+        case .rolledBack(let rollback): "rolled back " + rollback.model
         }
     }
 }
@@ -44,6 +48,13 @@ extension DeliveryNotice: CustomStringConvertible {
         case .transactionAborted(let reason): "a transaction was aborted, its lists go out in the next one: \(reason)"
         case .transactionWaits(let error): "\(error)"
         case .checkpointFailed(let error): "\(error)"
+        case .rolledBack(let rollback):
+            switch rollback.reason {
+            case .notFinite:
+                "the model \(rollback.model) went back to its last good parameters: a number was not finite; lower learning.rate if it happens again"
+            case .degraded:
+                "the model \(rollback.model) went back to its last good parameters: its lists had become worse by more than learning.rollback_drop allows"
+            }
         }
     }
 }

@@ -50,7 +50,12 @@ extension Engine {
             preserve(item: item)
             changes.touchItem(item)
         }
-        try member.applyGradients()
+        do throws(EngineError) {
+            try member.applyGradients()
+        } catch {
+            return try rollBack(member, .notFinite)
+        }
+        if !member.learner.isFinite { try rollBack(member, .notFinite) }
     }
 
     /// Draws sessions at random, and from each a window that ends at random.

@@ -13,7 +13,9 @@ extension Engine {
 
     /// Scores the list that a user's event before left behind, and what the other models would have
     /// listed beside it, by the event that has come now.
-    mutating func scoreEarlierList(row: Int, window: [SessionEvent], pool: CandidatePool?, target: ItemIndex?) {
+    mutating func scoreEarlierList(
+        row: Int, window: [SessionEvent], pool: CandidatePool?, target: ItemIndex?
+    ) throws(EngineError) {
         guard !window.isEmpty, !sessions[row].ranking.isEmpty else { return }
         let items = window.map(\.item)
         let candidates = yardsticks.candidates(
@@ -32,5 +34,7 @@ extension Engine {
             quality[model]?.record(rank: rank)
             wholeQuality[model]?.record(rank: rank)
         }
+        guard let target else { return }
+        try guardQuality { model in lists[model]?.contains(target) ?? false }
     }
 }

@@ -122,13 +122,21 @@ extension Engine {
     }
 
     /// Ranks every item after the newest events of a session, into every member's first slot.
-    func rank(_ window: [SessionEvent], limit: Int) throws(EngineError) {
+    mutating func rank(_ window: [SessionEvent], limit: Int) throws(EngineError) {
         try encode(window, limit: limit, into: 0)
         for member in members { member.rank(1) }
     }
 
-    private func encode(_ window: [SessionEvent], limit: Int, into slot: Int) throws(EngineError) {
-        for member in members { try member.encode(window, limit: limit, into: slot) }
+    private mutating func encode(_ window: [SessionEvent], limit: Int, into slot: Int) throws(EngineError) {
+        for member in members {
+            do throws(EngineError) {
+                try member.encode(window, limit: limit, into: slot)
+            } catch {
+                // Weights that give no usable state are no good: once more with the last that were.
+                try rollBack(member, .notFinite)
+                try member.encode(window, limit: limit, into: slot)
+            }
+        }
     }
 
     /// Rows that the rules take out of a list; at most twice the session's length.

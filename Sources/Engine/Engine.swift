@@ -18,6 +18,11 @@ public struct Engine: ~Copyable {
     var catalog: ItemCatalog
     /// The neural models, in the order of the configuration.
     let members: [NeuralMember]
+    /// One a member.
+    var guards: [QualityGuard]
+    /// How often each model went back to its last good parameters, and why, since the start of this process.
+    public internal(set) var rollbacks: [String: [RollbackReason: UInt64]] = [:]
+    var newRollbacks: [Rollback] = []
     var types = EventTypes(default: Event.defaultType)
     var explanation: Explanation
     var yardsticks: Yardsticks
@@ -53,6 +58,7 @@ public struct Engine: ~Copyable {
                 try NeuralMember(configuration.learner(of: kind), candidatesMax: ListRules.countMax + excludedMax))
         }
         self.members = members
+        guards = members.map { _ in QualityGuard(dropMax: configuration.qualityDropMax) }
         explanation = Explanation(sessionItemsMax: Self.explainingItemsMax, dimensions: dimensions)
         yardsticks = Yardsticks(
             withNeighbors: configuration.measuresNeighbors || configuration.encoder == .ensemble
@@ -155,7 +161,7 @@ extension Engine {
         let before = window(ofRow: row)
         let target = catalog.row(of: event.item)
         let pool = pools.take(row: row)
-        scoreEarlierList(row: row, window: before, pool: pool, target: target)
+        try scoreEarlierList(row: row, window: before, pool: pool, target: target)
         if let pool { learnBlend(pool, target: target) }
 
         let item = try admit(event.item, after: before)

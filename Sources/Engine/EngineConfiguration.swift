@@ -18,6 +18,9 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var eventWeights: [String: Float] = [:]
     /// Whether session-kNN runs beside the other yardsticks, where the ensemble does not need it anyway.
     public var measuresNeighbors = false
+    /// How much a neural model may get worse, as a share of its recall, before it goes back to its last good
+    /// parameters; 0 for any.
+    public var qualityDropMax = 0.5
     /// Lists that live quality looks back on.
     public var qualityWindow = 10_000
 

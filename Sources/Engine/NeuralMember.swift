@@ -89,6 +89,18 @@ final class NeuralMember {
         try refreshEncoder()
     }
 
+    /// The parameters have proved good.
+    func markGood() { learner.markGood() }
+
+    /// Goes back to where the parameters last proved good; what is served follows.
+    ///
+    /// - Parameter touched: called with each row before it changes.
+    func rollBack(touched: (ItemIndex) -> Void) throws(EngineError) {
+        for item in learner.changedSinceGood { touched(item) }
+        for item in learner.rollBack() { try refreshItem(item) }
+        try refreshEncoder()
+    }
+
     func refreshItem(_ item: ItemIndex) throws(EngineError) {
         do {
             try snapshot.refreshItem(item, from: learner.table)

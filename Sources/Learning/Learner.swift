@@ -17,12 +17,16 @@ public struct Learner: ~Copyable {
     /// Steps taken: the version of the model.
     public internal(set) var version: UInt64 = 0
     public var configuration: LearnerConfiguration
+    /// False where the last step found a gradient that is not finite.
+    public private(set) var isFinite = true
 
     private var batch: SequenceBatch
     var dropout: Dropout
     private var loss: SampledSoftmax
     private var negatives: NegativeSample
     private var rows: RowGradients
+    private var lossIsFinite = true
+    private var good: RollbackPoint
 
     /// The most windows in one step.
     public static let windowsMax = 64
@@ -44,6 +48,8 @@ public struct Learner: ~Copyable {
             positionsMax: positionsMax, negativesMax: configuration.negatives, dimensions: dimensions)
         negatives = NegativeSample(count: configuration.negatives)
         rows = RowGradients(slotsMax: 2 * positionsMax + configuration.negatives, dimensions: dimensions)
+        good = RollbackPoint(itemsMax: configuration.itemsMax, dimensions: dimensions)
+        good.mark(encoder, optimizer)
     }
 
     /// Takes a row into use for an item that came for the first time, near the newest items of the session in
@@ -54,6 +60,7 @@ public struct Learner: ~Copyable {
         for companion in companions where companion != item {
             table.add(companion, to: item, scale: 1 / Float(companions.count))
         }
+        good.replace(item, of: table)
     }
 
     private static let companionsMax = 3
@@ -105,17 +112,36 @@ public struct Learner: ~Copyable {
         }
         encoder.backward(batch, table, hiddenGradient: loss.hiddenGradient, rows: &rows)
         let mean = total / Float(batch.positionCount)
+        lossIsFinite = mean.isFinite
         batch.removeAll()
         return mean
     }
 
-    /// The other half of a step.
+    /// The other half of a step. A gradient that is not finite is not applied: see ``isFinite``.
     public mutating func applyGradients() {
-        encoder.clipGradients(to: configuration.gradientNormMax)
+        isFinite = encoder.clipGradients(to: configuration.gradientNormMax) && lossIsFinite
+        guard isFinite else { return }
+        for place in 0..<rows.count { good.save(rows.item(at: place), of: table) }
         table.applyAdagrad(rows, rate: configuration.rate, epsilon: 1e-6)
         optimizer.rate = configuration.denseRate
         encoder.update(&optimizer)
         version += 1
+    }
+
+    /// The parameters have proved good: ``rollBack()`` goes back to here.
+    public mutating func markGood() {
+        good.mark(encoder, optimizer)
+    }
+
+    /// The item rows that ``rollBack()`` will change.
+    public var changedSinceGood: [ItemIndex] { good.items }
+
+    /// Goes back to where the parameters last proved good, or to where this process began.
+    ///
+    /// - Returns: the item rows that changed.
+    public mutating func rollBack() -> [ItemIndex] {
+        isFinite = true
+        return good.restore(&table, encoder, &optimizer)
     }
 
     /// The rows that the last step changes, each once.

@@ -42,12 +42,17 @@ extension SequenceEncoder {
 
     /// Scales all gradients down together so that their Euclidean norm is at most `limit` (Pascanu, Mikolov
     /// and Bengio 2013).
-    public func clipGradients(to limit: Float) {
+    ///
+    /// - Returns: false, and nothing scaled, where the norm is not finite.
+    @discardableResult
+    public func clipGradients(to limit: Float) -> Bool {
         var square: Float = 0
         forEachParameter { square += $0.squaredGradientNorm }
-        guard square > limit * limit else { return }
+        guard square.isFinite else { return false }
+        guard square > limit * limit else { return true }
         let factor = limit / square.squareRoot()
         forEachParameter { $0.scaleGradient(by: factor) }
+        return true
     }
 
     /// One step of `optimizer` on every parameter.

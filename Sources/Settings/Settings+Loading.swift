@@ -117,6 +117,7 @@ extension Settings {
         learning.denseRate = reader.number("learning.dense_rate", default: 0.001, in: 0.00001...0.1)
         learning.optimizer = reader.choice("learning.optimizer", default: "adam", of: ["adam", "sgd", "adagrad"])
         learning.dropout = reader.number("learning.dropout", default: 0.25, in: 0...0.9)
+        learning.rollbackDrop = reader.number("learning.rollback_drop", default: 0.5, in: 0...1)
         learning.negatives = reader.integer("learning.negatives", default: 256, in: 16...4096)
         learning.replayRatio = reader.integer("learning.replay_ratio", default: 2, in: 0...32)
         learning.window = reader.integer("learning.window", default: 10, in: 1...200)

@@ -61,6 +61,7 @@ public struct Settings: Sendable, Equatable {
         public var denseRate = 0.0
         public var optimizer = ""
         public var dropout = 0.0
+        public var rollbackDrop = 0.0
         public var negatives = 0
         public var replayRatio = 0
         public var window = 0

@@ -49,6 +49,12 @@ public struct PrometheusText: Sendable {
     private mutating func appendModel(_ report: StatusReport) {
         family("freshet_training_steps_total", "counter", "Training steps.")
         sample("freshet_training_steps_total", [:], Double(report.trainingSteps))
+        family("freshet_model_rollbacks_total", "counter", "Returns of a model to its last good parameters, by reason.")
+        for (model, counts) in report.rollbacks.sorted(by: { $0.key < $1.key }) {
+            for (reason, count) in counts.sorted(by: { $0.key < $1.key }) {
+                sample("freshet_model_rollbacks_total", ["model": model, "reason": reason], Double(count))
+            }
+        }
         family("freshet_model_version", "gauge", "Training steps behind the model in use.")
         sample("freshet_model_version", [:], Double(report.modelVersion))
         let models = report.quality.sorted { $0.key < $1.key }

@@ -25,6 +25,8 @@ public struct StatusReport: Codable, Sendable {
     public var transactionsAborted: UInt64 = 0
     public var trainingSteps: UInt64 = 0
     public var replayedSteps: UInt64 = 0
+    /// By model, then reason: how often it went back to its last good parameters.
+    public var rollbacks: [String: [String: UInt64]] = [:]
 
     /// Live quality in the sliding window, by model; models include `popular`.
     public var quality: [String: RankingQuality] = [:]

@@ -1,0 +1,108 @@
+internal import SequenceModels
+internal import Tensors
+
+// V = item count, D = hidden width
+
+/// A learner's parameters as they were when they last proved good, and the way back to them.
+///
+/// Dense tensors are copied whole; of the item rows only those that have changed since, each as its first
+/// change comes: a point costs what is learned after it, at most a second table.
+struct RollbackPoint: ~Copyable {
+    /// [V x D], the saved rows one after another.
+    private var vectors: Matrix
+    /// [V x 3]: bias, vector accumulator, bias accumulator.
+    private var scalars: Matrix
+    private(set) var items: [ItemIndex] = []
+    /// For each item, the point at which its row was saved last.
+    private var savedAt: [UInt32] = []
+    private var point: UInt32 = 1
+    /// Every tensor with its moments, in the encoder's order.
+    private var dense: [[Float]] = []
+    private var optimizerStep = 0
+
+    init(itemsMax: Int, dimensions: Int) {
+        vectors = Matrix(rows: itemsMax, columns: dimensions)
+        scalars = Matrix(rows: itemsMax, columns: 3)
+    }
+
+    /// The learner is good as it is now.
+    mutating func mark(_ encoder: any SequenceEncoder, _ optimizer: DenseOptimizer) {
+        point += 1
+        items.removeAll(keepingCapacity: true)
+        dense.removeAll(keepingCapacity: true)
+        encoder.forEachParameter { parameter in
+            dense.append(Self.values(parameter.value))
+            dense.append(Self.values(parameter.firstMoment))
+            dense.append(Self.values(parameter.secondMoment))
+        }
+        optimizerStep = optimizer.step
+    }
+
+    /// Keeps a row that is about to change, where this point has not kept it yet.
+    mutating func save(_ item: ItemIndex, of table: borrowing EmbeddingTable) {
+        let row = Int(item)
+        while savedAt.count <= row { savedAt.append(0) }
+        guard savedAt[row] != point else { return }
+        savedAt[row] = point
+        let place = items.count
+        items.append(item)
+        write(row, of: table, to: place)
+    }
+
+    /// Keeps a row that now stands for another item, in place of what was kept of the one before.
+    mutating func replace(_ item: ItemIndex, of table: borrowing EmbeddingTable) {
+        guard Int(item) < savedAt.count, savedAt[Int(item)] == point, let place = items.firstIndex(of: item) else { return }
+        write(Int(item), of: table, to: place)
+    }
+
+    private mutating func write(_ row: Int, of table: borrowing EmbeddingTable, to place: Int) {
+        vectors.copyRow(place, from: table.vectors, row: row)
+        scalars[place, 0] = table.biases[0, row]
+        scalars[place, 1] = table.vectorAccumulators[0, row]
+        scalars[place, 2] = table.biasAccumulators[0, row]
+    }
+
+    /// Puts everything back. The point stays: what is learned next can be taken back again.
+    ///
+    /// - Returns: the rows that were put back.
+    mutating func restore(
+        _ table: inout EmbeddingTable, _ encoder: any SequenceEncoder, _ optimizer: inout DenseOptimizer
+    ) -> [ItemIndex] {
+        for (place, item) in items.enumerated() {
+            let row = Int(item)
+            table.vectors.copyRow(row, from: vectors, row: place)
+            table.biases[0, row] = scalars[place, 0]
+            table.vectorAccumulators[0, row] = scalars[place, 1]
+            table.biasAccumulators[0, row] = scalars[place, 2]
+        }
+        var next = dense.makeIterator()
+        encoder.forEachParameter { parameter in
+            if let values = next.next() { Self.take(values, into: &parameter.value) }
+            if let values = next.next() { Self.take(values, into: &parameter.firstMoment) }
+            if let values = next.next() { Self.take(values, into: &parameter.secondMoment) }
+        }
+        optimizer.step = optimizerStep
+        let restored = items
+        point += 1
+        items.removeAll(keepingCapacity: true)
+        return restored
+    }
+
+    private static func values(_ matrix: borrowing Matrix) -> [Float] {
+        var values: [Float] = []
+        values.reserveCapacity(matrix.rows * matrix.columns)
+        for row in 0..<matrix.rows {
+            matrix.withRow(row) { row in for column in 0..<row.count { values.append(row[column]) } }
+        }
+        return values
+    }
+
+    private static func take(_ values: [Float], into matrix: inout Matrix) {
+        let columns = matrix.columns
+        for row in 0..<matrix.rows {
+            matrix.withMutableRow(row) { target in
+                for column in 0..<columns { target[column] = values[row * columns + column] }
+            }
+        }
+    }
+}

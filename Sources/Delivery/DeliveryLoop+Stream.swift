@@ -36,6 +36,9 @@ extension DeliveryLoop {
                 tracker.forgetCommits()
                 try handle(error)
             case .outOfRange(let partition):
+                // What was read before is not read again.
+                try step(records, polled: polled)
+                records.removeAll()
                 try startAnew(partition)
             case .endOfPartition:
                 continue

@@ -39,17 +39,21 @@ public enum Fault: String, CaseIterable, Sendable {
     case pause
     case clockForward
     case clockBack
+    /// Retention takes records of the events topic, read or not.
+    case retention
 
     public enum Delivery: Sendable {
         case any
         case onlyTransactional
-        case onlyWithoutTransactions
+        /// In stories of its own: what is lost to it is owed to nobody, if only it is told.
+        case onlyInVariations
     }
 
     /// Where the fault can happen.
     public var delivery: Delivery {
         switch self {
         case .abortable, .fenced, .coordinatorLost: .onlyTransactional
+        case .retention: .onlyInVariations
         default: .any
         }
     }
@@ -82,7 +86,7 @@ extension Fault {
         case .undelivered, .deliveredUnreported: door == .reports
         case .diskFull, .diskFails, .diskFailsLate: door == .finishCheckpoint
         case .crashBefore, .crashAfter, .crashAndDamage: true
-        case .fenced, .coordinatorLost, .rebalance, .expelled, .pause, .clockForward, .clockBack: true
+        case .fenced, .coordinatorLost, .rebalance, .expelled, .pause, .clockForward, .clockBack, .retention: true
         }
     }
 }

@@ -31,6 +31,22 @@ public struct Scenario: Sendable {
             (0..<chance.next(below: Self.faultsMax + 1)).map { _ in
                 (1 + chance.next(below: calls), kinds[chance.next(below: kinds.count)])
             })
+        vary(calls: calls)
+    }
+
+    /// What came to the stories later, drawn apart: a seed keeps the story that it had.
+    private mutating func vary(calls: Int) {
+        var chance = SeededGenerator(seed: seed ^ 0x5EED)
+        if chance.next(below: 6) == 0 {
+            engine.encoder = .ensemble
+            let kinds = EncoderKind.allCases
+            let count = 1 + chance.next(below: min(kinds.count, Blend.neuralMax))
+            engine.ensembleMembers = Array(kinds.shuffled(using: &chance).prefix(count))
+        }
+        if chance.next(below: 8) == 0 {
+            faults = FaultPlan(
+                faults.faults + (0...chance.next(below: 2)).map { _ in (1 + chance.next(below: calls), .retention) })
+        }
     }
 
     /// Records of the events topic, hidden ones included.
@@ -38,7 +54,13 @@ public struct Scenario: Sendable {
 
     /// Faults that can happen with this guarantee.
     public static func faults(for guarantee: DeliveryConfiguration.Guarantee) -> [Fault] {
-        Fault.allCases.filter { $0.delivery == .any || guarantee == .exactlyOnce }
+        Fault.allCases.filter { fault in
+            switch fault.delivery {
+            case .any: true
+            case .onlyTransactional: guarantee == .exactlyOnce
+            case .onlyInVariations: false
+            }
+        }
     }
 
     private static func delivery(_ chance: inout SeededGenerator) -> DeliveryConfiguration {

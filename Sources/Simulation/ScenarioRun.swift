@@ -16,6 +16,7 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
 
     /// Turns of all processes together, far beyond what any story needs.
     private static var turnsMax: Int { 20_000 }
+    private static var quietTurnsMin: Int { 3 }
     private static var processesMax: Int { 60 }
 
     /// What is left when it is over.
@@ -72,15 +73,19 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
         var loop = DeliveryLoop<World>(
             scenario.delivery, engine: engine, decoder: decoder, consumer: World.consumer(consumer),
             producer: World.producer(producer), store: World.store(SimulatedStore(world)), time: SimulatedTime(world: world))
+        var quietTurns = 0
         do throws(DeliveryError) {
             while !world.isCrashed, turns < Self.turnsMax {
                 turns += 1
                 try loop.turn()
                 notices += loop.takeNotices()
                 largestOutbox = max(largestOutbox, loop.waitingCount)
-                guard world.isCalm, world.observer.isEverythingCommitted,
-                    world.observer.isEverything(below: loop.engine.nextOffsets)
+                guard world.isCalm, world.observer.isEverythingCommitted(world.broker),
+                    world.observer.isEverything(below: loop.engine.nextOffsets, world.broker)
                 else { continue }
+                // It may still hear of what was lost to retention.
+                quietTurns += 1
+                guard quietTurns > Self.quietTurnsMin else { continue }
                 try loop.drain()
                 return !world.isCrashed
             }

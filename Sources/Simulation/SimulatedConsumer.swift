@@ -69,8 +69,9 @@ public final class SimulatedConsumer: RecordConsumer {
             for partition in partitions { positions[partition] = nil }
             paused.subtract(partitions)
             guard let member else { return }
-            owned.removeAll { partitions.contains($0) }
-            world.broker.letGo(partitions, member: member, group: world.names.group)
+            // What the group still gives may be assigned again; what it has taken away is free now.
+            let taken = partitions.filter { !owned.contains($0) }
+            world.broker.letGo(taken, member: member, group: world.names.group)
         }
     }
 
@@ -154,6 +155,8 @@ extension SimulatedConsumer {
 
     private func nextEvent() -> ConsumerEvent? {
         if let wanted = script?.first {
+            // What is left out was lost in the story that is told again.
+            if positions[wanted.topicPartition] != nil { positions[wanted.topicPartition] = wanted.offset }
             guard let event = event(of: wanted.topicPartition) else { return nil }
             script?.removeFirst()
             return event

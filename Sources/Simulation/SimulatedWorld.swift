@@ -103,6 +103,7 @@ public final class SimulatedWorld {
             if let member = current { broker.leave(member, group: names.group, topics: [names.events]) }
         case .pause: clock.advance(by: Self.pauseLength)
         case .clockForward: clock.jump(milliseconds: Int64(1 + chance.next(below: 3_600_000)))
+        case .retention: retain()
         case .clockBack: clock.jump(milliseconds: -Int64(1 + chance.next(below: 3_600_000)))
         default: return fault
         }
@@ -157,6 +158,17 @@ public final class SimulatedWorld {
 
     private func schedule(_ change: Change) {
         scheduled.append((calls + 1 + draw(below: Self.passingCalls), change))
+    }
+
+    /// Retention takes the older records of a partition, some or all.
+    private func retain() {
+        let partitions = broker.partitions(of: names.events)
+        let partition = partitions[draw(below: partitions.count)]
+        // What was gone before reading began is nobody's loss.
+        let isBegun = disk.state.offsets[partition] != nil || broker.committedOffsets(of: names.group)[partition] != nil
+        guard isBegun, let log = broker.logs[partition] else { return }
+        let kept = draw(below: Int(log.highWatermark - log.lowWatermark) + 1)
+        broker.moveLowWatermark(of: partition, to: log.highWatermark - Int64(kept))
     }
 
     /// Another process takes the transactional id, and then does nothing with it.

@@ -1,4 +1,5 @@
 internal import Delivery
+internal import Engine
 internal import Events
 internal import Streaming
 
@@ -27,11 +28,18 @@ extension Scenario {
         if !ending.isComplete { violations.append("it did not come to an end") }
         if ending.isComplete {
             violations += Judgement(ending, delivery).violations
-            if delivery.isReproducible { violations += differences(ending) }
+            if comparesState(ending) { violations += differences(ending) }
         }
         return Verdict(
             seed: seed, violations: violations, history: ending.world.history, processes: ending.processes,
-            calls: ending.world.calls, comparesState: ending.isComplete && delivery.isReproducible)
+            calls: ending.world.calls, comparesState: ending.isComplete && comparesState(ending))
+    }
+
+    /// Whether the state must be that of an undisturbed run: it is a function of the events alone, and all
+    /// were there to be read.
+    private func comparesState<World: ScenarioWorld>(_ ending: borrowing ScenarioRun<World>.Ending) -> Bool {
+        guard delivery.isReproducible else { return false }
+        return !ending.notices.contains { if case .lost = $0 { true } else { false } }
     }
 
     /// Where the state differs from that of a run in which nothing went wrong.
@@ -46,7 +54,10 @@ extension Scenario {
             calm, faults: FaultPlan([]), script: ending.world.lineage.sources
         ).run()
         guard undisturbed.isComplete else { return ["the undisturbed run did not come to an end"] }
-        let differences = ending.world.disk.state.differences(from: undisturbed.world.disk.state)
+        var differences = ending.world.disk.state.differences(from: undisturbed.world.disk.state)
+        // The blend learns from counts that a restart rebuilds from the kept sessions, and not from those of
+        // sessions that are gone: of the ensemble everything else is equal.
+        if engine.encoder == .ensemble { differences.removeAll { $0 == "blob blend" } }
         guard !differences.isEmpty else { return [] }
         return ["the state differs from the undisturbed run's in \(differences.count) parts: \(differences.prefix(4))"]
     }
@@ -57,16 +68,29 @@ struct Judgement {
     private(set) var violations: [String] = []
     private let guarantee: DeliveryConfiguration.Guarantee
     /// Whether a model's versions can only grow: where several events are one step, or a second partition is
-    /// read while the first is still caught up with, they need not.
+    /// read while the first is still caught up with, or what was learned is gone from the topic, they need not.
     private let hasRisingVersions: Bool
+    private var lowWatermarks: [TopicPartition: Int64] = [:]
+    /// What an operator was told of records that were gone before they were read.
+    private var lost: [TopicPartition: [Range<Int64>]] = [:]
 
     init<World: ScenarioWorld>(_ ending: borrowing ScenarioRun<World>.Ending, _ configuration: DeliveryConfiguration) {
         guarantee = configuration.guarantee
         hasRisingVersions = configuration.isReproducible && guarantee == .exactlyOnce && ending.partitions == 1
+            && !ending.world.history.contains { $0.hasSuffix(Fault.retention.rawValue) }
         let world = ending.world
         let observer = world.observer
         for topic in [world.names.lists, world.names.deadLetters] {
             for partition in world.broker.partitions(of: topic) { observer.read(partition, world.broker) }
+        }
+        for partition in world.broker.partitions(of: world.names.events) {
+            lowWatermarks[partition] = world.broker.logs[partition]?.lowWatermark
+        }
+        for case .lost(let partition, let first, let count) in ending.notices {
+            lost[partition, default: []].append(first..<first + count)
+        }
+        if ending.largestOutbox > configuration.inFlightMax + configuration.batchMax {
+            violations.append("\(ending.largestOutbox) records waited for the brokers")
         }
         let (output, inputs) = (observer.output, observer.inputs)
         for (source, input) in inputs { judge(input, source, output) }
@@ -79,14 +103,14 @@ struct Judgement {
         switch input.kind {
         case .event(let user):
             let lists = output.lists[source] ?? []
-            judge(lists.count, "lists for \(source): \(String(decoding: input.value ?? [], as: UTF8.self))")
+            judge(lists.count, "lists for", source)
             for list in lists where list.user != user || list.key != Array(user.utf8) {
                 violations.append("the list for \(source) is for \(list.user), not for \(user)")
             }
         case .forget: break
         case .refused:
             let letters = output.deadLetters[source] ?? []
-            judge(letters.count, "dead letters for \(source)")
+            judge(letters.count, "dead letters for", source)
             for letter in letters {
                 let isWhole = letter.key == input.key && letter.value == input.value
                     && letter.headers.starts(with: input.headers)
@@ -95,17 +119,33 @@ struct Judgement {
         }
     }
 
-    private mutating func judge(_ count: Int, _ what: String) {
+    private mutating func judge(_ count: Int, _ what: String, _ source: RecordSource) {
+        if count == 0, isGone(source) {
+            let isTold = lost[source.topicPartition]?.contains { $0.contains(source.offset) } ?? false
+            if !isTold { violations.append("\(source) was lost to retention, and nobody was told") }
+            return
+        }
         let isKept = guarantee == .exactlyOnce ? count == 1 : count >= 1
-        if !isKept { violations.append("\(count) \(what)") }
+        if !isKept { violations.append("\(count) \(what) \(source)") }
+    }
+
+    /// Whether retention has taken a record.
+    private func isGone(_ source: RecordSource) -> Bool {
+        source.offset < lowWatermarks[source.topicPartition] ?? 0
     }
 
     private mutating func judgeTombstones(
         _ inputs: [(source: RecordSource, input: Traffic.Input)], _ output: ObservedOutput
     ) {
         var wanted: [String: Int] = [:]
-        for (_, input) in inputs { if case .forget(let user) = input.kind { wanted[user, default: 0] += 1 } }
-        for user in Set(wanted.keys).union(output.tombstones.keys).sorted() {
+        // What retention took may be answered or not.
+        var spared: Set<String> = []
+        for (source, input) in inputs {
+            guard case .forget(let user) = input.kind else { continue }
+            wanted[user, default: 0] += 1
+            if isGone(source) { spared.insert(user) }
+        }
+        for user in Set(wanted.keys).union(output.tombstones.keys).sorted() where !spared.contains(user) {
             let (count, right) = (output.tombstones[user] ?? 0, wanted[user] ?? 0)
             let isKept = guarantee == .exactlyOnce ? count == right : count >= right && (right > 0 || count == 0)
             if !isKept { violations.append("\(count) tombstones for \(user), not \(right)") }
@@ -119,8 +159,8 @@ struct Judgement {
         var newest: [String: RecordSource?] = [:]
         for (source, input) in inputs {
             switch input.kind {
-            case .event(let user): newest[user] = source
-            case .forget(let user): newest[user] = .some(nil)
+            case .event(let user): newest[user] = isGone(source) ? nil : .some(source)
+            case .forget(let user): newest[user] = isGone(source) ? nil : .some(nil)
             case .refused: continue
             }
         }

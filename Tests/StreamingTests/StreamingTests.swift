@@ -73,6 +73,32 @@ import Testing
         }
     }
 
+    @Test func whatIsPausedIsReadLaterAndWhole() throws {
+        let broker = try EmbeddedBroker(brokers: 1)
+        try broker.createTopic("events", partitions: 1)
+        let producer = try Producer(configuration(broker), topics: ["events"])
+        let partition = TopicPartition(topic: "events", partition: 0)
+        try deliver((0..<40 as Range<UInt8>).map { OutgoingRecord(topic: "events", key: nil, value: [$0]) }, producer)
+        let consumer = try Consumer(configuration(broker), topics: [])
+        try consumer.assign([partition: .offset(0)])
+        var events: [ConsumerEvent] = []
+        var values: [UInt8] = []
+        func poll(_ count: Int) {
+            events.removeAll()
+            consumer.poll(into: &events, eventsMax: count, timeout: .milliseconds(100))
+            for case .record(let record) in events { values += record.value ?? [] }
+        }
+        for _ in 0..<Self.turnsMax where values.count < 10 { poll(10 - values.count) }
+        // Thirty more were fetched already: none of them comes while reading is paused.
+        try consumer.pause([partition])
+        for _ in 0..<5 { poll(100) }
+        #expect(values == Array(0..<10))
+        try consumer.resume([partition])
+        for _ in 0..<Self.turnsMax where values.count < 40 { poll(100) }
+        #expect(values == Array(0..<40))
+        consumer.close(timeout: .seconds(5))
+    }
+
     @Test func keysLandWhereTheJavaClientPutsThem() throws {
         let broker = try EmbeddedBroker(brokers: 1)
         try broker.createTopic("lists", partitions: 4)

@@ -6,7 +6,7 @@ internal import StateStore
 /// Checkpoints onto the simulated disk, beside the loop as in the daemon: a write takes a while, and its
 /// outcome comes later.
 public final class SimulatedStore: CheckpointStore {
-    private let world: SimulatedWorld
+    let world: SimulatedWorld
     /// The call at which the write under way is over.
     private var doneAt: Int?
     private var outcome: CheckpointOutcome?

@@ -87,7 +87,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "Evaluation", dependencies: ["Events", "Engine", "Learning", "SequenceModels", "Tensors"],
+            name: "Evaluation", dependencies: ["Events", "Checkpoints", "Engine", "Learning", "SequenceModels", "Tensors"],
             swiftSettings: strict),
 
         // Layer 6: the supervised service.
@@ -105,7 +105,7 @@ let package = Package(
         .executableTarget(
             name: "freshet",
             dependencies: [
-                "Events", "EventFiles", "Telemetry", "Tensors", "SequenceModels", "Learning", "Engine", "Streaming", "Settings", "Simulation", "Evaluation",
+                "Events", "EventFiles", "Telemetry", "Tensors", "SequenceModels", "Learning", "Engine", "StateStore", "Streaming", "Settings", "Simulation", "Evaluation",
                 "Daemon", "HTTPService", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -147,7 +147,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "Checkpoints", "Delivery", "Engine", "Events", "StateStore", "Streaming"]),
-        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Engine", "Events"]),
+        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Checkpoints", "Engine", "Events", "SequenceModels"]),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "EndToEndTests", dependencies: ["Events", "Streaming"]),
         .testTarget(

@@ -1,4 +1,4 @@
-internal import Events
+public import Events
 internal import Learning
 internal import SequenceModels
 internal import Serving
@@ -45,7 +45,7 @@ extension Engine {
     private static let noRow = -1
 
     /// The events whose items are known, as encoders read them; of one event more than is read, only its time.
-    private func window(of events: [Event]) -> [SessionEvent] {
+    func window(of events: [Event]) -> [SessionEvent] {
         var window: [SessionEvent] = []
         for (place, event) in events.enumerated() {
             guard let item = catalog.row(of: event.item) else { continue }
@@ -91,6 +91,12 @@ extension Engine {
         }
     }
 
+    /// Learns the weights of the blend from what came after a question whose pool was kept, and nothing else.
+    public mutating func calibrateBlend(for user: UserID, target: ItemID) {
+        guard let row = sessions.row(of: user), let pool = pools.take(row: row) else { return }
+        learnBlend(pool, target: catalog.row(of: target))
+    }
+
     private func score(
         _ probes: [ItemIndex], _ candidates: Yardsticks.Candidates, into forecast: inout Forecast
     ) {
@@ -106,6 +112,7 @@ extension Engine {
             let name = member.name + Forecast.floatSuffix
             member.floatTwin.encode(window, member)
             forecast.lists[name] = member.floatTwin.top(question.count, excluding: excluded)
+            if let target = question.target { forecast.losses[member.name] = member.floatTwin.loss(of: target) }
             if !question.probes.isEmpty { forecast.probeScores[name] = question.probes.map { member.floatTwin.score($0) } }
         }
     }

@@ -43,7 +43,7 @@ extension Engine {
     }
 
     /// One step of a member on what it staged. Rows that a checkpoint waits for are copied before they change.
-    private mutating func learn(_ member: NeuralMember) throws(EngineError) {
+    mutating func learn(_ member: NeuralMember) throws(EngineError) {
         guard member.computeGradients() else { return }
         for place in 0..<member.learner.touchedCount {
             let item = member.learner.touchedItem(at: place)

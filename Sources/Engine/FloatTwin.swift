@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Learning
 internal import SequenceModels
 internal import Tensors
@@ -46,6 +47,17 @@ final class FloatTwin {
     }
 
     func score(_ item: ItemIndex) -> Float { scores[0, Int(item)] }
+
+    /// The cross-entropy of an item over all items, in nats.
+    func loss(of item: ItemIndex) -> Float {
+        scores.withRow(0) { scores in
+            var best = -Float.infinity
+            for item in 0..<count { best = max(best, scores[item]) }
+            var sum: Float = 0
+            for item in 0..<count { sum += exp(scores[item] - best) }
+            return log(sum) + best - scores[Int(item)]
+        }
+    }
 
     /// The best items but some, best first; equal scores the lower row first.
     func top(_ limit: Int, excluding excluded: ItemSet) -> [ItemIndex] {

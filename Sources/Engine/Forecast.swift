@@ -17,6 +17,8 @@ public struct ForecastQuestion: Sendable {
     public var keepsPool: Bool
     /// Items whose scores are wanted beside the lists.
     public var probes: [ItemIndex] = []
+    /// The item that came: each encoder's loss on it is told, where it is asked in float.
+    public var target: ItemIndex?
     /// Whether each encoder is asked in float too.
     public var includesFloat = false
 
@@ -38,6 +40,8 @@ public struct Forecast: Sendable {
     public internal(set) var lists: [String: [ItemIndex]] = [:]
     /// The score of each probe.
     public internal(set) var probeScores: [String: [Float]] = [:]
+    /// The cross-entropy of the target over all items in nats, of each encoder in float.
+    public internal(set) var losses: [String: Float] = [:]
 
     /// Stands behind the name of an encoder that was asked in float.
     public static let floatSuffix = "/float"

@@ -14,6 +14,8 @@ final class NeuralMember {
     private var recommender: Recommender
     /// Made when it is first asked: only a back-test needs it.
     private(set) lazy var floatTwin = FloatTwin(of: self, candidatesMax: ListRules.countMax)
+    /// Losses of the steps since somebody asked.
+    private var (lossSum, lossCount) = (0.0, 0)
     /// Windows that were learned again.
     var replayedWindows: UInt64 = 0
 
@@ -80,7 +82,19 @@ final class NeuralMember {
     /// The first half of a step on what was staged: changes nothing, but says which rows will.
     ///
     /// - Returns: false where nothing was staged.
-    func computeGradients() -> Bool { learner.computeGradients() != nil }
+    func computeGradients() -> Bool {
+        guard let loss = learner.computeGradients() else { return false }
+        lossSum += Double(loss)
+        lossCount += 1
+        return true
+    }
+
+    /// The mean loss of the steps since the last call, in nats; nil where there was none.
+    func takeLoss() -> Double? {
+        guard lossCount > 0 else { return nil }
+        defer { (lossSum, lossCount) = (0, 0) }
+        return lossSum / Double(lossCount)
+    }
 
     /// The other half; the served rows and the served encoder follow.
     func applyGradients() throws(EngineError) {

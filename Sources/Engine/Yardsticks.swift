@@ -21,8 +21,8 @@ struct Yardsticks {
         neighbors = sessionLengthMax.map { SessionNeighbors(lengthMax: $0) }
     }
 
-    /// What the neighbours and the rules say of a session, best first: asked once, read for the lists of both
-    /// and for the pool of a blend.
+    /// What the neighbours and the rules say of a session, best first: asked once, read for their lists and
+    /// for the pool of a blend.
     struct Candidates {
         /// Nil where neighbours are not kept, or not asked.
         var neighbors: [SessionNeighbors.Candidate]?
@@ -47,7 +47,7 @@ struct Yardsticks {
             transitions: transitions.ranked(after: last, excluding: excluded))
     }
 
-    /// What each would list after `window`, best first. Where a model knows too few items, the most popular
+    /// What each would list, best first. Where a model knows too few items, the most popular
     /// ones follow them.
     func lists(
         count: Int, _ candidates: Candidates, excluding excluded: ItemSet

@@ -18,7 +18,14 @@ public struct BacktestOptions: Sendable {
     public var frozenShare: Double?
     /// How many events behind further engines are.
     public var staleness: [Int] = []
-    /// Seed of the items that are drawn as no clicks.
+    /// How often what is learned is gone over before the held-out part is scored, where it comes after: the
+    /// figures are those of the epoch that was best on the validation events, or of the last without any.
+    public var epochs = 1
+    /// Windows a step from the second epoch on.
+    public var epochBatchSize = 64
+    /// Epochs without a better validation before it stops.
+    public var patience = 5
+    /// Seed of what is drawn: items that are no clicks, the order of windows.
     public var seed: UInt64 = 1
 
     public init() {}
@@ -35,12 +42,14 @@ public final class Backtest {
     private let options: BacktestOptions
     /// The live one first.
     private let contestants: [Contestant]
-    private var tallies: [String: ModelTally] = [:]
+    private let emptyTallies: [String: ModelTally]
+    private var tallies: [String: ModelTally]
     /// For each contestant but the live one, by model.
     private var comparisons: [[String: PairedComparison]]
     private var comparedCounts: [Int]
     private var generator: SeededGenerator
     private var (scored, cold, dropped) = (0, 0, 0)
+    private var reportedEpoch: Int?
 
     private static let plotPoints = 60
     private static let plotWindowMin = 200
@@ -57,7 +66,7 @@ public final class Backtest {
         if let share = options.frozenShare { freshness.append(.frozen(at: Int(share * Double(schedule.learned.count)))) }
         freshness += options.staleness.map { .stale(by: $0) }
         var contestants: [Contestant] = []
-        for freshness in freshness { contestants.append(try Contestant(configuration, freshness, options)) }
+        for freshness in freshness { contestants.append(Contestant(try Engine(configuration), freshness, options)) }
         self.contestants = contestants
         comparisons = freshness.dropFirst().map { _ in [:] }
         comparedCounts = freshness.dropFirst().map { _ in 0 }
@@ -65,13 +74,18 @@ public final class Backtest {
         var models = configuration.measuredModels
         if options.includesFloat { models += configuration.neuralMembers.map { $0.rawValue + Forecast.floatSuffix } }
         let window = max(Self.plotWindowMin, (schedule.cases.count + Self.plotPoints - 1) / Self.plotPoints)
-        for model in models { tallies[model] = ModelTally(windowLength: window, classifies: options.classifies) }
+        let tally = ModelTally(windowLength: window, classifies: options.classifies)
+        emptyTallies = Dictionary(models.map { ($0, tally) }) { first, _ in first }
+        tallies = emptyTallies
     }
 
     /// Runs it to its end.
     ///
     /// - Parameter progress: is told, now and then, the share that is done.
     public func run(progress: (Double) -> Void) throws(EngineError) {
+        if options.epochs > 1, let learned = schedule.cases.last?.learned {
+            return try runEpochs(learned: Int(learned), progress: progress)
+        }
         let total = max(1, schedule.cases.count + contestants.count * Int(schedule.cases.last?.learned ?? 0))
         var done = 0
         func step() {
@@ -89,10 +103,42 @@ public final class Backtest {
 
     private static let progressInterval = 200
 
+    /// Goes over what is learned several times; after each the validation events are measured, then the cases.
+    private func runEpochs(learned: Int, progress: (Double) -> Void) throws(EngineError) {
+        let live = contestants[0]
+        let rehearsal = Rehearsal(history, learned: schedule.learned.prefix(learned), length: live.engine.windowMax - 1)
+        let validation = Validation.sample(schedule.validation)
+        var (best, bestTallies, bestEpoch) = (-1.0, emptyTallies, 0)
+        for epoch in 1...options.epochs {
+            let before = Double(epoch - 1)
+            func tell(_ share: Double) { progress((before + share) / Double(options.epochs)) }
+            if epoch == 1 {
+                var done = 0
+                try live.learn(through: learned, of: schedule, history) {
+                    done += 1
+                    if done % Self.progressInterval == 0 { tell(Double(done) / Double(learned)) }
+                }
+            } else {
+                try live.rehearse(rehearsal, history, batchSize: options.epochBatchSize, using: &generator, tell)
+            }
+            let measured = try Validation(of: live, validation, history, calibratesBlend: true)
+            tallies = emptyTallies
+            (scored, cold, dropped) = (0, 0, 0)
+            for test in schedule.cases { try score(test) }
+            if validation.isEmpty || measured.score > best {
+                (best, bestTallies, bestEpoch) = (measured.score, tallies, epoch)
+            } else if epoch - bestEpoch >= options.patience {
+                break
+            }
+        }
+        tallies = bestTallies
+        reportedEpoch = bestEpoch
+    }
+
     private func score(_ test: Schedule.Case) throws(EngineError) {
         let place = Int(test.place)
         let item = history.item(at: place)
-        let target = contestants[0].row(of: item)
+        let target = contestants[0].engine.row(of: item)
         if target == nil {
             cold += 1
             guard !schedule.dropsCold else {
@@ -114,7 +160,7 @@ public final class Backtest {
         for (index, contestant) in contestants.dropFirst().enumerated() {
             guard contestant.freshness.applies(after: Int(test.learned)) else { continue }
             let other = try contestant.forecast(place, of: schedule, history, probes: [])
-            let otherTarget = contestant.row(of: item)
+            let otherTarget = contestant.engine.row(of: item)
             comparedCounts[index] += 1
             for (model, list) in live.lists {
                 comparisons[index][model, default: PairedComparison()].record(
@@ -131,7 +177,7 @@ public final class Backtest {
 
     /// Known items that did not come, drawn uniformly; none where there are too few.
     private func drawNegatives(besides target: ItemIndex) -> [ItemIndex] {
-        let count = contestants[0].itemCount
+        let count = contestants[0].engine.itemCount
         guard options.classifies, count > ClickMetrics.negatives else { return [] }
         var negatives: [ItemIndex] = []
         while negatives.count < ClickMetrics.negatives {
@@ -157,7 +203,8 @@ extension Backtest {
         report.cold = targets > 0 ? Double(cold) / Double(targets) : 0
         report.seconds = elapsed / .seconds(1)
         report.isa = InstructionSet.current.rawValue
-        for (model, tally) in tallies { report.models[model] = tally.metrics(itemCount: contestants[0].itemCount) }
+        report.epoch = reportedEpoch
+        for (model, tally) in tallies { report.models[model] = tally.metrics(itemCount: contestants[0].engine.itemCount) }
         if options.includesFloat {
             report.quantization = [:]
             for (model, served) in report.models {

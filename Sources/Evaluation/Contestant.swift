@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Engine
 internal import Events
 internal import Learning
@@ -33,25 +34,24 @@ enum Freshness: Equatable, Sendable {
 /// what comes after a user's events, learned or not.
 final class Contestant {
     let freshness: Freshness
-    private var engine: Engine
+    private(set) var engine: Engine
     private let options: BacktestOptions
+    /// Whether a blend's weights are learned with the events.
+    var preparesBlend = true
     /// Events of the schedule that are learned.
     private(set) var learned = 0
     private var unflushed = 0
     /// The place for whose user the blend's candidates are kept already.
     private var preparedPlace: Int32 = -1
 
-    private static let source = TopicPartition(topic: "evaluation", partition: 0)
+    /// No topic can have this name: it is nobody's offset.
+    static let source = TopicPartition(topic: "a file of events", partition: 0)
 
-    init(_ configuration: EngineConfiguration, _ freshness: Freshness, _ options: BacktestOptions) throws(EngineError) {
-        engine = try Engine(configuration)
+    init(_ engine: consuming Engine, _ freshness: Freshness, _ options: BacktestOptions) {
+        self.engine = engine
         self.freshness = freshness
         self.options = options
     }
-
-    var itemCount: Int { engine.itemCount }
-
-    func row(of item: ItemID) -> ItemIndex? { engine.row(of: item) }
 
     /// Learns on until `count` events of the schedule are learned, or what its freshness allows of them.
     func learn(
@@ -73,7 +73,9 @@ final class Contestant {
     private func take(_ place: Int32, _ history: EventHistory) throws(EngineError) {
         let event = history[Int(place)]
         // The weights of a blend are learned from the candidates that stood before the event.
-        if preparedPlace != place { _ = try engine.forecast(question(Int(place), history, keepsPool: true), models: .blend) }
+        if preparesBlend, preparedPlace != place {
+            _ = try engine.forecast(question(Int(place), history, keepsPool: true), models: .blend)
+        }
         let source = RecordSource(topicPartition: Self.source, offset: Int64(learned))
         let input = EngineInput(content: .event(event), source: source, wantsAnswer: false)
         _ = try engine.answer([input], now: event.timestamp)
@@ -82,6 +84,21 @@ final class Contestant {
     private func flush() throws(EngineError) {
         unflushed = 0
         try engine.learn(replay: .configured, batch: options.batch)
+    }
+
+    /// Learns every window of a rehearsal once.
+    ///
+    /// - Parameter progress: is told the share that is done, once a step.
+    func rehearse(
+        _ rehearsal: Rehearsal, _ history: EventHistory, batchSize: Int, using generator: inout SeededGenerator,
+        _ progress: (Double) -> Void
+    ) throws(EngineError) {
+        let windows = rehearsal.windows(using: &generator)
+        for first in stride(from: 0, to: windows.count, by: batchSize) {
+            let end = min(first + batchSize, windows.count)
+            try engine.rehearse(windows[first..<end].map { rehearsal.events(of: $0, history) })
+            progress(Double(end) / Double(windows.count))
+        }
     }
 
     /// What every model expects of the user of `place` before the event there.
@@ -94,6 +111,16 @@ final class Contestant {
         question.probes = probes
         question.includesFloat = options.includesFloat
         return try engine.forecast(question, models: .all)
+    }
+
+    /// The same with the loss of what came, and the blend calibrated by it where that is wanted.
+    func validate(_ place: Int, _ history: EventHistory, calibratesBlend: Bool) throws(EngineError) -> Forecast {
+        var question = question(place, history, keepsPool: calibratesBlend)
+        question.target = engine.row(of: history.item(at: place))
+        question.includesFloat = true
+        let forecast = try engine.forecast(question, models: .all)
+        if calibratesBlend { engine.calibrateBlend(for: question.user, target: history.item(at: place)) }
+        return forecast
     }
 
     private func question(_ place: Int, _ history: EventHistory, keepsPool: Bool) -> ForecastQuestion {
@@ -109,4 +136,17 @@ final class Contestant {
             user: history[place].user, events: newest, sessionLength: trail.count,
             count: PrequentialQuality.rankMax, excluded: excluded, keepsPool: keepsPool)
     }
+
+    /// The mean loss of each encoder over its steps since the last call.
+    func takeLosses() -> [String: Double] { engine.takeLosses() }
+
+    /// What changed since the last checkpoint; the offset in a file is not kept.
+    func takeCheckpoint() -> Checkpoint {
+        var checkpoint = engine.takeCheckpoint()
+        checkpoint.offsets[Self.source] = nil
+        return checkpoint
+    }
+
+    /// Goes on with another engine, which has learned the same events.
+    func replaceEngine(_ other: consuming Engine) { engine = other }
 }

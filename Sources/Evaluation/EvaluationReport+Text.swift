@@ -10,6 +10,7 @@ extension EvaluationReport {
                 + "\(Self.fixed(seconds, 1)) s (\(rate) events/s, \(isa))",
             "",
         ]
+        if let epoch { lines[0] += ", epoch \(epoch)" }
         lines += Self.table(rankingRows)
         if models.values.contains(where: { $0.auc != nil }) { lines += [""] + Self.table(clickRows) }
         if let quantization, !quantization.isEmpty { lines += [""] + Self.quantizationLines(quantization) }

@@ -12,6 +12,8 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
     public var cold = 0.0
     public var seconds = 0.0
     public var isa = ""
+    /// The epoch that the figures are of, where there were several.
+    public var epoch: Int?
     public var models: [String: Metrics] = [:]
     /// For each model that was run in int8 and in float.
     public var quantization: [String: QuantizationLoss]?

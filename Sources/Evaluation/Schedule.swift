@@ -18,6 +18,8 @@ public struct Schedule: Sendable {
     /// Places in the history, in the order in which they are learned.
     let learned: [Int32]
     let cases: [Case]
+    /// Places that are neither learned nor scored: what tells when to stop going over what is learned.
+    var validation: [Int32] = []
     /// Whether a target that was not learned of is left out instead of a miss.
     let dropsCold: Bool
 
@@ -66,13 +68,21 @@ public struct Schedule: Sendable {
     public static func leaveOneOut(_ history: EventHistory) -> Schedule {
         var learned: [Int32] = []
         var cases: [Case] = []
+        var validation: [Int32] = []
         for place in Int32(0)..<Int32(history.count) {
             let trail = history.trail(ofUser: history.userNumber(at: Int(place)))
             let left = trail.count - history.position(of: Int(place))
-            if trail.count < 3 || left > 2 { learned.append(place) } else if left == 1 { cases.append(Case(place: place, learned: 0, group: 0)) }
+            if trail.count < 3 || left > 2 {
+                learned.append(place)
+            } else if left == 2 {
+                validation.append(place)
+            } else {
+                cases.append(Case(place: place, learned: 0, group: 0))
+            }
         }
         for index in cases.indices { cases[index].learned = Int32(learned.count) }
-        return Schedule(name: .leaveOneOut, learned: learned, cases: cases, dropsCold: false)
+        return Schedule(
+            name: .leaveOneOut, learned: learned, cases: cases, validation: validation, dropsCold: false)
     }
 }
 

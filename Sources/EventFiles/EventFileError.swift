@@ -1,6 +1,7 @@
 /// Why a file of events cannot be read.
 public enum EventFileError: Error, Equatable, Sendable {
     case cannotOpen(path: String)
+    case empty(path: String)
     case damaged(path: String, line: Int)
     case headerMissing(path: String)
     case nothingReadable(path: String, firstProblem: String)
@@ -11,6 +12,8 @@ extension EventFileError: CustomStringConvertible {
         switch self {
         case .cannotOpen(let path):
             "\(path) cannot be opened: check that it exists and may be read"
+        case .empty(let path):
+            "\(path) is empty: it needs events as JSON Lines, or a table with the columns user, item, timestamp"
         case .damaged(let path, let line):
             "\(path) cannot be read beyond line \(line): it is damaged or cut off"
         case .headerMissing(let path):

@@ -30,7 +30,7 @@ public struct EventFileReader: ~Copyable {
         guard let decoder = EventDecoder(fields: EventFields(), limits: limits) else {
             throw .cannotOpen(path: path)
         }
-        let first = try lines.next() ?? []
+        guard let first = try lines.next() else { throw .empty(path: path) }
         if first.first(where: { $0 != UInt8(ascii: " ") }) == UInt8(ascii: "{") {
             format = .jsonLines
             pending = first

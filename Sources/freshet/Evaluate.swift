@@ -71,6 +71,9 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Run the same models beside, so many events behind: 1000,10000.")
     var staleness: String?
 
+    @Option(help: "For temporal and leave-one-out: go over what is learned so often; the best epoch on the held-back events counts.")
+    var epochs = 1
+
     @Option(help: "Draw recall@20 over the stream into this SVG file.")
     var plot: String?
 
@@ -92,6 +95,10 @@ struct Evaluate: ParsableCommand {
         }
         if evaluationProtocol != .temporal, test != nil {
             throw ValidationError("--test is for --protocol temporal; \(evaluationProtocol.rawValue) holds out by itself")
+        }
+        guard (1...10_000).contains(epochs) else { throw ValidationError("--epochs is from 1 to 10000") }
+        if epochs > 1, ![.temporal, .leaveOneOut].contains(evaluationProtocol) || freeze != nil || staleness != nil {
+            throw ValidationError("--epochs is for --protocol temporal and leave-one-out, without --freeze and --staleness")
         }
         if let freeze, !(0..<1).contains(freeze) { throw ValidationError("--freeze is a share of the stream from 0 to below 1, as 0.5") }
         if staleness != nil, distances == nil {
@@ -142,6 +149,7 @@ struct Evaluate: ParsableCommand {
         options.classifies = classify
         options.frozenShare = freeze
         options.staleness = distances ?? []
+        options.epochs = epochs
         options.seed = configuration.learner.seed
         return options
     }
@@ -160,24 +168,9 @@ extension Evaluate {
     /// Every event of the files in their order, and how many of them come before those of --test.
     private func readHistory() throws -> (history: EventHistory, trainCount: Int) {
         var history = EventHistory()
-        var progress = ProgressLine()
-        var trainCount = 0
-        let paths = events + (test.map { [$0] } ?? [])
-        for (place, path) in paths.enumerated() {
-            if place == events.count { trainCount = history.count }
-            let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
-            var reader = try EventFileReader(path: path, now: now)
-            while let event = try reader.next() {
-                try history.append(event)
-                guard history.count % 1000 == 0 else { continue }
-                progress.show(share: reader.progress.map { (Double(place) + $0) / Double(paths.count) }, "reading")
-            }
-            if let problem = reader.firstProblem {
-                progress.end()
-                print("\(path): \(reader.skipped) lines were passed over; the first: \(problem)", to: &standardError)
-            }
-        }
-        progress.end()
+        try history.read(events)
+        let trainCount = history.count
+        if let test { try history.read([test]) }
         return (history, trainCount)
     }
 

@@ -8,7 +8,7 @@ struct Freshet: AsyncParsableCommand {
         commandName: "freshet",
         abstract: "Turns a Kafka stream of user events into a stream of recommendations that learn from every event.",
         version: "0.1.0",
-        subcommands: [Run.self, Demo.self, Check.self, Evaluate.self])
+        subcommands: [Run.self, Demo.self, Check.self, Evaluate.self, Train.self])
 }
 
 /// Ends the process with one sentence and an exit code, never with a stack trace.

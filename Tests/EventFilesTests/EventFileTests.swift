@@ -71,7 +71,10 @@ import Testing
         #expect(throws: EventFileError.self) { _ = try self.read(self.directory.path + "/missing.csv") }
         #expect(throws: EventFileError.self) { _ = try self.read(self.file("head.csv", Data("a,b,c\n1,2,3\n".utf8))) }
         #expect(throws: EventFileError.self) { _ = try self.read(self.file("none.csv", Data("user,item,timestamp\n,,\n".utf8))) }
-        #expect(throws: EventFileError.self) { _ = try self.read(self.file("empty", Data())) }
+        let empty = try file("empty", Data())
+        #expect(throws: EventFileError.empty(path: empty)) { _ = try self.read(empty) }
+        // A header without events is a table of none.
+        #expect(try read(file("header.csv", Data("user,item,timestamp\n".utf8))).events.isEmpty)
         let long = Data("user,item,timestamp\n".utf8) + Data(repeating: 65, count: 3 << 20) + Data("\nu,i,1767225600000\n".utf8)
         let read = try read(file("long.csv", long))
         #expect(read.events.count == 1)

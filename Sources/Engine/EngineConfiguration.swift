@@ -29,6 +29,7 @@ public struct EngineConfiguration: Sendable, Equatable {
     /// What makes the lists.
     public enum Encoder: String, Sendable, CaseIterable {
         case gru
+        case attention
         /// Neural models, session-kNN and sequential rules, blended by weights that are learned online.
         case ensemble
     }
@@ -37,6 +38,7 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var neuralMembers: [EncoderKind] {
         switch encoder {
         case .gru: [.gru]
+        case .attention: [.attention]
         case .ensemble: ensembleMembers
         }
     }

@@ -1,6 +1,7 @@
 /// The kinds of encoder that there are.
 public enum EncoderKind: String, Sendable, CaseIterable {
     case gru
+    case attention
 
     /// A new encoder of this kind, its values drawn by chance.
     public func makeEncoder(
@@ -8,6 +9,8 @@ public enum EncoderKind: String, Sendable, CaseIterable {
     ) -> any SequenceEncoder {
         switch self {
         case .gru: GRUEncoder(positionsMax: positionsMax, dimensions: dimensions, using: &generator)
+        case .attention:
+            AttentionEncoder(AttentionConfiguration(), positionsMax: positionsMax, dimensions: dimensions, using: &generator)
         }
     }
 }

@@ -21,6 +21,7 @@ public struct Snapshot: ~Copyable {
     private static func twin(of encoder: any SequenceEncoder) -> any QuantizedEncoder {
         switch encoder {
         case let gru as GRUEncoder: QuantizedGRU(gru)
+        case let attention as AttentionEncoder: QuantizedAttention(attention)
         default: preconditionFailure("every kind of encoder has an int8 twin")
         }
     }

@@ -134,6 +134,7 @@ float kn_magnitude_f32(const float *x, size_t n);
 // q = round(x / scale), halves away from zero; scale > 0 and no magnitude above 127 * scale.
 void kn_quantize_f32i8(const float *x, float scale, int8_t *q, size_t n);
 
+#include "layers.h"
 #include "variants.h"
 
 #endif

@@ -1,0 +1,10 @@
+// The loops of layers for AVX-512.
+#if defined(__x86_64__)
+#include "CKernels.h"
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
+#define KN_LANES 16
+#define KN_TABLE kn_layer_avx512
+#include "layer_kernels.inc"
+#pragma clang attribute pop
+#endif

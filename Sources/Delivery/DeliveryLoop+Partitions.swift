@@ -20,7 +20,9 @@ extension DeliveryLoop {
             for partition in partitions {
                 answeredBefore[partition] = committed[partition] ?? 0
                 tracker.start(partition, committed: committed[partition] ?? 0)
-                starts[partition] = try start(of: partition, committed: committed[partition])
+                let start = try start(of: partition, committed: committed[partition])
+                starts[partition] = start
+                if case .offset(let offset) = start { positions[partition] = offset } else { positions[partition] = nil }
             }
             try consumer.assign(starts)
         } catch {
@@ -74,7 +76,8 @@ extension DeliveryLoop {
         guard assigned.contains(partition) else { return }
         do throws(StreamingError) {
             let range = try consumer.offsetRange(of: partition, timeout: Self.questionTimeout)
-            let next = engine.nextOffsets[partition] ?? 0
+            // What is read again is below what was learned.
+            let next = positions[partition] ?? range.lowerBound
             if next < range.lowerBound {
                 let count = range.lowerBound - next
                 figures.lost += UInt64(count)
@@ -84,6 +87,7 @@ extension DeliveryLoop {
             let start = range.contains(next) || next == range.upperBound ? next : range.lowerBound
             try consumer.unassign([partition])
             try consumer.assign([partition: .offset(start)])
+            positions[partition] = start
         } catch {
             if error.recovery != .retry { throw .streaming(error) }
             notice(.passing(error))
@@ -109,6 +113,7 @@ extension DeliveryLoop {
         }
         for partition in partitions {
             tracker.remove(partition)
+            positions[partition] = nil
             highWatermarks[partition] = nil
             figures.newest[partition] = nil
             assigned.remove(partition)

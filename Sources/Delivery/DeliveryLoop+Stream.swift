@@ -65,6 +65,7 @@ extension DeliveryLoop {
         accepted.reserveCapacity(records.count)
         for record in records {
             tracker.begin(record.source)
+            positions[record.source.topicPartition] = record.source.offset + 1
             figures.newest[record.source.topicPartition] = record.timestamp
             if !accept(record, polled: polled, now: now, into: &accepted) { refused.append(record.source) }
         }

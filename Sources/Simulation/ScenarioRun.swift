@@ -91,6 +91,7 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
             }
         } catch {
             // It ends with an exit code, and the supervisor starts it again.
+            notices += loop.takeNotices()
             return false
         }
         return false

@@ -70,6 +70,7 @@ struct Judgement {
     /// Whether a model's versions can only grow: where several events are one step, or a second partition is
     /// read while the first is still caught up with, or what was learned is gone from the topic, they need not.
     private let hasRisingVersions: Bool
+    private var learned: Set<RecordSource> = []
     private var lowWatermarks: [TopicPartition: Int64] = [:]
     /// What an operator was told of records that were gone before they were read.
     private var lost: [TopicPartition: [Range<Int64>]] = [:]
@@ -92,6 +93,7 @@ struct Judgement {
         if ending.largestOutbox > configuration.inFlightMax + configuration.batchMax {
             violations.append("\(ending.largestOutbox) records waited for the brokers")
         }
+        learned = Set(world.lineage.sources)
         let (output, inputs) = (observer.output, observer.inputs)
         for (source, input) in inputs { judge(input, source, output) }
         judgeTombstones(inputs, output)
@@ -121,7 +123,9 @@ struct Judgement {
 
     private mutating func judge(_ count: Int, _ what: String, _ source: RecordSource) {
         if count == 0, isGone(source) {
-            let isTold = lost[source.topicPartition]?.contains { $0.contains(source.offset) } ?? false
+            let told = lost[source.topicPartition] ?? []
+            // Where the group never committed, what was learned is not told of.
+            let isTold = told.contains { $0.contains(source.offset) } || (!told.isEmpty && learned.contains(source))
             if !isTold { violations.append("\(source) was lost to retention, and nobody was told") }
             return
         }

@@ -6,7 +6,7 @@ public import SequenceModels
 public struct EngineConfiguration: Sendable, Equatable {
     public var encoder = Encoder.gru
     /// The neural models of the ensemble.
-    public var ensembleMembers: [EncoderKind] = [.gru]
+    public var ensembleMembers: [EncoderKind] = [.gru, .attention]
     public var learner = LearnerConfiguration()
     /// Newest events kept a user.
     public var sessionLengthMax = 50

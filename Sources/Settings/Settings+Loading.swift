@@ -47,7 +47,7 @@ extension Settings {
             reader.report("recommendations.min_interval", "is not available in this version; leave it at 0ms")
         }
         settings.model.encoder = reader.choice("model.encoder", default: "ensemble", of: ["ensemble", "gru", "attention"])
-        settings.model.members = reader.list("model.members", default: ["gru"], of: ["gru", "attention"])
+        settings.model.members = reader.list("model.members", default: ["gru", "attention"], of: ["gru", "attention"])
         if Set(settings.model.members).count != settings.model.members.count || settings.model.members.isEmpty {
             reader.report("model.members", "names a model twice, or none")
         }

@@ -16,7 +16,7 @@ import Testing
         var engine = try Engine(configuration())
         _ = try engine.takeAll(Fixture.circle(1500))
         let recall = engine.wholeQuality.mapValues { $0.recall(at: 1) }
-        #expect(Set(recall.keys) == ["ensemble", "gru", "knn", "popular", "markov", "rules"])
+        #expect(Set(recall.keys) == ["ensemble", "gru", "attention", "knn", "popular", "markov", "rules"])
         let best = ["gru", "knn", "rules"].compactMap { recall[$0] }.max() ?? 0
         #expect((recall["ensemble"] ?? 0) > best - 0.03, "\(recall)")
         #expect(engine.servedModel == "ensemble")

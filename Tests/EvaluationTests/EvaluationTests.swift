@@ -71,7 +71,7 @@ import Testing
 
     @Test func theEnsembleIsMeasuredBesideItsMembers() throws {
         let models = try report(Self.pairs, Fixture.configuration { $0.encoder = .ensemble }).models
-        #expect(Set(models.keys) == ["ensemble", "gru", "knn", "knn+rules", "popular", "markov", "rules"])
+        #expect(Set(models.keys) == ["ensemble", "gru", "attention", "knn", "knn+rules", "popular", "markov", "rules"])
         #expect(models["ensemble"]?.hr20 == 0.5)
     }
 

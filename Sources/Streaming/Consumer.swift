@@ -90,7 +90,10 @@ public import Events
     public func commit(_ offsets: [TopicPartition: Int64], waiting: Bool) throws(StreamingError) {
         guard !offsets.isEmpty else { return }
         let list = PartitionList(offsets.map { ($0.key, $0.value) })
-        let code = unsafe rd_kafka_commit(client.handle, list.list, waiting ? 0 : 1)
+        // A commit that is not waited for tells its outcome to the queue that it is given, and to no other.
+        let code = unsafe waiting
+            ? rd_kafka_commit(client.handle, list.list, 0)
+            : rd_kafka_commit_queue(client.handle, list.list, queue, nil, nil)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET else {
             throw StreamingError(code: code, detail: "committing offsets")
         }
@@ -192,11 +195,22 @@ public import Events
                 events.append(.statistics(statistics))
             }
         case RD_KAFKA_EVENT_ERROR:
+            if let position = unsafe position(event) { return events.append(position) }
             let detail = unsafe String(cString: rd_kafka_event_error_string(event))
             unsafe events.append(.failure(StreamingError(code: rd_kafka_event_error(event), detail: detail)))
         default:
             return
         }
+    }
+
+    /// The errors that say where reading of a partition stands; they come as errors of the client, with the
+    /// partition beside them.
+    private func position(_ event: OpaquePointer) -> ConsumerEvent? {
+        guard let found = unsafe rd_kafka_event_topic_partition(event) else { return nil }
+        defer { unsafe rd_kafka_topic_partition_destroy(found) }
+        let partition = unsafe TopicPartition(topic: String(cString: found.pointee.topic), partition: found.pointee.partition)
+        return unsafe MessageReader.position(
+            rd_kafka_event_error(event), partition: partition, offset: found.pointee.offset)
     }
 
     private func commitOutcome(_ event: OpaquePointer) -> ConsumerEvent {

@@ -3,11 +3,13 @@ public import Events
 /// What a poll of the consumer brings, in order.
 public enum ConsumerEvent: Sendable {
     case record(KafkaRecord)
-    /// Partitions came: answer with `assign`.
+    /// Partitions came, perhaps none: answer with `assign`, of none at first where more must be known. The group
+    /// waits for an answer.
     case assigned([TopicPartition])
-    /// Partitions go, their records still ours to commit: answer with `unassign`.
+    /// Partitions go, their records still ours to commit: answer with `unassign` of those that were assigned.
     case revoked([TopicPartition])
-    /// Partitions are gone, perhaps to another member already: answer with `unassign`, commit nothing.
+    /// Partitions are gone, perhaps to another member already: answer with `unassign` of those
+    /// that were assigned, commit nothing.
     case lost([TopicPartition])
     case statistics(ClientStatistics)
     /// A commit was answered.

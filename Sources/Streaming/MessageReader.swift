@@ -5,7 +5,10 @@ internal import Events
 enum MessageReader {
     static func event(of message: UnsafePointer<rd_kafka_message_t>) -> ConsumerEvent {
         guard unsafe message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-            if let event = unsafe position(of: message) { return event }
+            let place = unsafe partition(of: message)
+            if let event = unsafe position(message.pointee.err, partition: place, offset: message.pointee.offset) {
+                return event
+            }
             let detail = unsafe rd_kafka_message_errstr(message).map { unsafe String(cString: $0) } ?? ""
             return unsafe .failure(StreamingError(code: message.pointee.err, detail: detail))
         }
@@ -22,12 +25,10 @@ enum MessageReader {
     }
 
     /// The errors that say where reading stands.
-    private static func position(of message: UnsafePointer<rd_kafka_message_t>) -> ConsumerEvent? {
-        switch unsafe message.pointee.err {
-        case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-            unsafe .outOfRange(partition(of: message))
-        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-            unsafe .endOfPartition(partition(of: message), offset: message.pointee.offset)
+    static func position(_ code: rd_kafka_resp_err_t, partition: TopicPartition, offset: Int64) -> ConsumerEvent? {
+        switch code {
+        case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: .outOfRange(partition)
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF: .endOfPartition(partition, offset: offset)
         default: nil
         }
     }

@@ -129,11 +129,100 @@ import Testing
             #expect(try first.committedOffsets(for: [place], timeout: .seconds(5)) == [:])
             try first.commit([place: 4], waiting: true)
             #expect(try first.committedOffsets(for: [place], timeout: .seconds(5)) == [place: 4])
+            // Without waiting the outcome is an event.
+            try first.commit([place: 4], waiting: false)
+            var events: [ConsumerEvent] = []
+            for _ in 0..<Self.turnsMax where events.isEmpty {
+                first.poll(into: &events, eventsMax: 1, timeout: .milliseconds(100))
+                events.removeAll { if case .committed = $0 { false } else { true } }
+            }
+            guard case .committed([place: 4])? = events.first else {
+                Issue.record("no word of a commit")
+                return
+            }
             first.close(timeout: .seconds(5))
         }
         let second = try Consumer(configuration(broker), topics: ["events"])
         #expect(try read(6, second).map(\.source.offset) == Array(4..<10))
         second.close(timeout: .seconds(5))
+    }
+
+    /// Reads with a reader until the end of `partition` is said.
+    private func readToEnd(_ reader: Consumer, _ partition: TopicPartition) -> (records: [KafkaRecord], end: Int64?) {
+        var records: [KafkaRecord] = []
+        var events: [ConsumerEvent] = []
+        for _ in 0..<Self.turnsMax {
+            events.removeAll()
+            reader.poll(into: &events, eventsMax: 1000, timeout: .milliseconds(100))
+            for event in events {
+                switch event {
+                case .record(let record): records.append(record)
+                case .endOfPartition(partition, let offset): return (records, offset)
+                case .failure(let error): Issue.record(error)
+                default: continue
+                }
+            }
+        }
+        return (records, nil)
+    }
+
+    @Test func aReaderOutsideOfAnyGroupReadsPartitionsToTheirEnds() throws {
+        let broker = try EmbeddedBroker(brokers: 1)
+        try broker.createTopic("sessions", partitions: 3)
+        let producer = try Producer(configuration(broker), topics: ["sessions"])
+        var record = OutgoingRecord(topic: "sessions", key: [1], value: [7])
+        record.partition = 2
+        try deliver([record, record], producer)
+        let reader = try Consumer(configuration(broker), topics: [])
+        #expect(try reader.partitionCount(of: "sessions", timeout: .seconds(10)) == 3)
+        let (full, empty) = (TopicPartition(topic: "sessions", partition: 2), TopicPartition(topic: "sessions", partition: 1))
+        #expect(try reader.offsetRange(of: full, timeout: .seconds(10)) == 0..<2)
+        #expect(try reader.offsetRange(of: empty, timeout: .seconds(10)) == 0..<0)
+        try reader.assign([full: .offset(0)])
+        let first = readToEnd(reader, full)
+        #expect(first.records.map(\.value) == [[7], [7]])
+        #expect(first.end == 2)
+        try reader.assign([empty: .offset(0)])
+        #expect(readToEnd(reader, empty).end == 0)
+        // Once more, from the middle.
+        try reader.unassign([full])
+        try reader.assign([full: .offset(1)])
+        let again = readToEnd(reader, full)
+        #expect(again.records.count == 1)
+        #expect(again.end == 2)
+    }
+
+    @Test func recordsThatAreGoneAreAnEvent() throws {
+        let broker = try EmbeddedBroker(brokers: 1)
+        try broker.createTopic("events", partitions: 1)
+        let producer = try Producer(configuration(broker), topics: ["events"])
+        // The embedded broker keeps 5 MiB a partition.
+        for _ in 0..<40 {
+            try deliver((0..<4).map { _ in OutgoingRecord(topic: "events", key: nil, value: [UInt8](repeating: 65, count: 50_000)) }, producer)
+        }
+        let place = TopicPartition(topic: "events", partition: 0)
+        let consumer = try Consumer(configuration(broker), topics: [])
+        let range = try consumer.offsetRange(of: place, timeout: .seconds(10))
+        #expect(range.lowerBound > 0)
+        try consumer.assign([place: .offset(0)])
+        var events: [ConsumerEvent] = []
+        for _ in 0..<Self.turnsMax where events.isEmpty {
+            consumer.poll(into: &events, eventsMax: 1, timeout: .milliseconds(100))
+            events.removeAll { if case .statistics = $0 { true } else { false } }
+        }
+        guard case .outOfRange(place)? = events.first else {
+            Issue.record("\(String(describing: events.first)) instead of an end of range")
+            return
+        }
+        try consumer.unassign([place])
+        try consumer.assign([place: .offset(range.lowerBound)])
+        events.removeAll()
+        for _ in 0..<Self.turnsMax where events.isEmpty {
+            consumer.poll(into: &events, eventsMax: 1, timeout: .milliseconds(100))
+            events.removeAll { if case .record = $0 { false } else { true } }
+        }
+        guard case .record(let record)? = events.first else { return }
+        #expect(record.source.offset == range.lowerBound)
     }
 
     @Test func aBrokerThatComesBackIsFound() throws {

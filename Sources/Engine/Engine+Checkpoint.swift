@@ -8,7 +8,7 @@ internal import Tensors
 
 /// The engine's layout of a checkpoint. Item payload: for each neural model vector [D], bias and two
 /// accumulators; then arrival, last activity, occurrences, halvings seen. User payload: row, time of the newest
-/// event, entries, then purchases, each item, sequence, type and gap. Dense tensors go by their names.
+/// event, entries, then purchases, each item, sequence, type and gap; last the partition they came from. Dense tensors go by their names.
 extension Engine {
     enum BlobName {
         static let engine = "engine"
@@ -19,6 +19,8 @@ extension Engine {
         static let popularity = "popularity"
         static let blend = "blend"
         static let sessions = "sessions"
+        static let recentIDs = "recent.ids"
+        static let adopted = "adopted"
     }
 
     public var modelDescription: ModelDescription {
@@ -158,6 +160,7 @@ extension Engine {
                 writer.write(entry.gap)
             }
         }
+        writer.write(session.home)
         return UserRow(id: session.user, lastActive: session.lastActive, payload: writer.bytes)
     }
 
@@ -186,6 +189,9 @@ extension Engine {
         rows.write(UInt32(sessions.rowCount))
         for row in sessions.vacantRows { rows.write(row) }
         blobs[BlobName.sessions] = rows.bytes
+
+        blobs[BlobName.recentIDs] = recentIDs.bytes
+        blobs[BlobName.adopted] = adopted.bytes
 
         var blended = ByteWriter()
         blended.write(blend.values.span)

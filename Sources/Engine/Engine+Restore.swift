@@ -61,12 +61,14 @@ public struct EngineRestorer: ~Copyable {
             let last = Int64(bitPattern: try reader.read(UInt64.self))
             let entries = try readEntries(&reader)
             let purchased = try readEntries(&reader)
+            let home = try reader.read(Int32.self)
             guard engine.sessions.restore(user.id, row: row, placeholder: user.id) else {
                 throw .inconsistent("row \(row) is taken twice")
             }
             lastUser = user.id
             engine.sessions[row].entries = entries.suffix(engine.sessions.lengthMax)
             engine.sessions[row].purchased = purchased.suffix(engine.sessions.lengthMax)
+            engine.sessions[row].home = home
             engine.sessions[row].lastActive = user.lastActive
             engine.sessions[row].lastTimestamp = entries.isEmpty ? nil : Timestamp(milliseconds: last)
         } catch {
@@ -142,6 +144,9 @@ extension Engine {
             items.append(item)
         }
         for member in members { member.learner.restoreRecent(items, nextSlot: nextSlot) }
+
+        try recentIDs.restore(try Self.blob(BlobName.recentIDs, in: blobs))
+        try adopted.restore(try Self.blob(BlobName.adopted, in: blobs))
 
         var popularity = ByteReader(try Self.blob(BlobName.popularity, in: blobs))
         let untilHalving = Int(clamping: try popularity.read(UInt64.self))

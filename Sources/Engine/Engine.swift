@@ -32,6 +32,8 @@ public struct Engine: ~Copyable {
     public internal(set) var quality: [String: PrequentialQuality] = [:]
     /// The same over every list since the start of this process.
     public internal(set) var wholeQuality: [String: PrequentialQuality] = [:]
+    var recentIDs: RecentIDs
+    var adopted = AdoptedSessions()
     var changes: ChangeLog
     /// The checkpoint that is being copied.
     var capture: CheckpointCapture?
@@ -52,6 +54,7 @@ public struct Engine: ~Copyable {
         sessions = SessionTable(capacity: configuration.usersMax, lengthMax: configuration.sessionLengthMax)
         changes = ChangeLog(removedMax: configuration.usersMax)
         catalog = ItemCatalog(capacity: configuration.learner.itemsMax)
+        recentIDs = RecentIDs(capacity: configuration.recentIDsMax)
         var members: [NeuralMember] = []
         for kind in configuration.neuralMembers {
             members.append(
@@ -72,7 +75,8 @@ public struct Engine: ~Copyable {
     /// Stages a batch and makes its lists, one answer an input, in order.
     ///
     /// An input below its partition's watermark was learned before a crash: it changes nothing, and
-    /// is answered from the newest state where its answer may not have gone out.
+    /// is answered from the newest state where its answer may not have gone out. An event whose id is known
+    /// from another place is a repetition: it changes nothing, and the list of the first one stands.
     public mutating func answer(_ inputs: [EngineInput], now: Timestamp) throws(EngineError) -> [EngineAnswer] {
         var answers: [EngineAnswer] = []
         answers.reserveCapacity(inputs.count)
@@ -82,10 +86,15 @@ public struct Engine: ~Copyable {
             if isNew { watermarks[input.source.topicPartition] = input.source.offset + 1 }
             switch input.content {
             case .event(let event):
-                if isNew {
+                if let id = event.id, recentIDs.isRepetition(id, of: event.user, at: input.source) {
+                    answers.append(.repetition(source: input.source))
+                    continue
+                }
+                if isNew, !adopted.has(event.user, at: input.source) {
+                    if let id = event.id { recentIDs.insert(id, of: event.user, at: input.source) }
                     if mustRank(group, before: event) { rank(&group, into: &answers, now: now) }
                     let activeBefore = catalog.row(of: event.item).map(catalog.lastActive)
-                    try stage(event)
+                    try stage(event, from: input.source.topicPartition)
                     if let item = catalog.row(of: event.item) {
                         group.staged.append(.init(item: item, activeBefore: activeBefore ?? sequence))
                     }
@@ -150,7 +159,7 @@ public struct Engine: ~Copyable {
 extension Engine {
     /// Takes one event into its session, the catalogue and the yardsticks, and keeps the window that
     /// ends in it for `learn`.
-    private mutating func stage(_ event: Event) throws(EngineError) {
+    private mutating func stage(_ event: Event, from partition: TopicPartition) throws(EngineError) {
         preserveRows(for: event)
         let (row, left) = sessions.admit(event.user)
         if let left {
@@ -173,6 +182,7 @@ extension Engine {
             item: item, sequence: UInt32(truncatingIfNeeded: sequence), type: types.admit(event.type),
             gap: sessions[row].gap(to: event.timestamp))
         sessions[row].lastTimestamp = event.timestamp
+        sessions[row].home = partition.partition
         sessions[row].append(entry, lengthMax: sessions.lengthMax)
         if configuration.purchaseTypes.contains(event.type) {
             sessions[row].appendPurchase(entry, lengthMax: sessions.lengthMax)
@@ -186,7 +196,7 @@ extension Engine {
     }
 
     /// Finds the item's row; a new item gets one and can be served at once.
-    private mutating func admit(_ id: ItemID, after session: [SessionEvent]) throws(EngineError) -> ItemIndex {
+    mutating func admit(_ id: ItemID, after session: [SessionEvent]) throws(EngineError) -> ItemIndex {
         switch catalog.admit(id, at: sequence + 1) {
         case .known(let item):
             return item

@@ -26,4 +26,6 @@ public enum EngineAnswer: Sendable {
     case tombstone(UserID, source: RecordSource)
     /// Nothing to publish: an earlier run answered.
     case none(source: RecordSource)
+    /// Nothing to publish: the same event came before, by its id.
+    case repetition(source: RecordSource)
 }

@@ -21,6 +21,8 @@ public struct EngineConfiguration: Sendable, Equatable {
     /// How much a neural model may get worse, as a share of its recall, before it goes back to its last good
     /// parameters; 0 for any.
     public var qualityDropMax = 0.5
+    /// Newest events with an id of their own that a repetition is recognised among; 0 for none.
+    public var recentIDsMax = 100_000
     /// Lists that live quality looks back on.
     public var qualityWindow = 10_000
 

@@ -19,6 +19,9 @@ struct EventTypes {
     /// The place of a type; that of the default type where it is not known.
     func place(of word: String) -> UInt8 { UInt8(words.firstIndex(of: word) ?? 0) }
 
+    /// The type at a place; the default one where there is none.
+    func word(of place: UInt8) -> String { Int(place) < words.count ? words[Int(place)] : words[0] }
+
     /// The place of a type; a new one gets the next.
     mutating func admit(_ word: String) -> UInt8 {
         if let place = words.firstIndex(of: word) { return UInt8(place) }

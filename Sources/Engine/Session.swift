@@ -24,6 +24,8 @@ struct Session {
     var ranking: [ItemIndex] = []
     /// When the newest event happened, by its own account; nil before the first.
     var lastTimestamp: Timestamp?
+    /// The partition that the newest event came from; negative before the first.
+    var home: Int32 = -1
     /// Activity order among users: the event count of the newest event.
     var lastActive: UInt64 = 0
 

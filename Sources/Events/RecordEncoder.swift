@@ -67,6 +67,42 @@ public enum RecordEncoder {
         return json.bytes
     }
 
+    /// The value of a record of the sessions topic.
+    public static func encode(_ session: KeptSession) -> [UInt8] {
+        var json = Writer(reserving: 160 + 48 * (session.events.count + session.purchased.count))
+        json.append(#"{"user":"#)
+        json.append(string: session.user.text)
+        json.append(#","events":["#)
+        append(session.events, to: &json)
+        json.append(#"],"purchased":["#)
+        append(session.purchased, to: &json)
+        json.append("]")
+        if let newest = session.newest {
+            json.append(#","newest":"#)
+            json.append(newest.milliseconds)
+        }
+        json.append(#","through":{"topic":"#)
+        json.append(string: session.through.topicPartition.topic)
+        json.append(#","partition":"#)
+        json.append(session.through.topicPartition.partition)
+        json.append(#","offset":"#)
+        json.append(session.through.offset)
+        json.append("}}")
+        return json.bytes
+    }
+
+    private static func append(_ entries: [KeptSession.Entry], to json: inout Writer) {
+        for (place, entry) in entries.enumerated() {
+            json.append(place > 0 ? #",{"item":"# : #"{"item":"#)
+            json.append(string: entry.item.text)
+            json.append(#","type":"#)
+            json.append(string: entry.type)
+            json.append(#","gap":"#)
+            json.append(entry.gap)
+            json.append("}")
+        }
+    }
+
     private struct Writer {
         private(set) var bytes: [UInt8] = []
 

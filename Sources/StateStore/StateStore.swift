@@ -116,6 +116,8 @@ public final class StateStore: Sendable {
                 sql: "INSERT OR REPLACE INTO blob VALUES (?, ?, ?)",
                 arguments: [name, Int64(bitPattern: checksum.value), Data(payload)])
         }
+        // A partition that went to another instance is covered by this state no more.
+        try database.execute(sql: "DELETE FROM offset")
         for (place, next) in checkpoint.offsets {
             try database.execute(
                 sql: "INSERT OR REPLACE INTO offset VALUES (?, ?, ?)",

@@ -26,6 +26,8 @@ public struct PrometheusText: Sendable {
         sample("freshet_undeliverable_total", [:], Double(report.undeliverable))
         family("freshet_lost_records_total", "counter", "Records that were gone before they were read: retention ran out.")
         sample("freshet_lost_records_total", [:], Double(report.lostRecords))
+        family("freshet_restored_sessions_total", "counter", "Sessions read back from their changelog.")
+        sample("freshet_restored_sessions_total", [:], Double(report.restoredSessions))
         family("freshet_kafka_transactions_total", "counter", "Kafka transactions, by how they ended.")
         sample("freshet_kafka_transactions_total", ["result": "aborted"], Double(report.transactionsAborted))
         sample("freshet_kafka_transactions_total", ["result": "committed"], Double(report.transactionsCommitted))

@@ -21,6 +21,8 @@ public struct StatusReport: Codable, Sendable {
     public var undeliverable: UInt64 = 0
     /// Records that were gone before they were read: retention ran out.
     public var lostRecords: UInt64 = 0
+    /// Sessions read back from their changelog, for partitions that came from elsewhere.
+    public var restoredSessions: UInt64 = 0
     public var transactionsCommitted: UInt64 = 0
     public var transactionsAborted: UInt64 = 0
     public var trainingSteps: UInt64 = 0

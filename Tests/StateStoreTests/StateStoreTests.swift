@@ -70,6 +70,17 @@ import Testing
         #expect(users.map(\.id.text) == ["a", "b"])
     }
 
+    @Test func aPartitionThatACheckpointDoesNotNameIsCoveredNoMore() throws {
+        let store = try StateStore(directory: directory)
+        var first = try checkpoint(version: 1, items: [], users: [])
+        let gone = TopicPartition(topic: "events", partition: 9)
+        first.offsets[gone] = 5
+        try store.write(first)
+        #expect(try store.offsets()[gone] == 5)
+        try store.write(checkpoint(version: 2, items: [], users: []))
+        #expect(try store.offsets() == [TopicPartition(topic: "events", partition: 2): 20])
+    }
+
     @Test func aSecondOneIsKeptOut() throws {
         let store = try StateStore(directory: directory)
         #expect(throws: StateStoreError.inUse(path: directory)) { try StateStore(directory: self.directory) }

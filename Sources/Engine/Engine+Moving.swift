@@ -1,0 +1,74 @@
+public import Events
+internal import SequenceModels
+
+/// Sessions that come and go with their partitions.
+extension Engine {
+    /// What is kept of `user`, as of now; nil where nothing is.
+    ///
+    /// - Parameter partition: where the user's events come from.
+    public func keptSession(of user: UserID, from partition: TopicPartition) -> KeptSession? {
+        guard let row = sessions.row(of: user), let next = watermarks[partition] else { return nil }
+        let session = sessions[row]
+        return KeptSession(
+            user: user, events: kept(session.entries), purchased: kept(session.purchased),
+            newest: session.lastTimestamp, through: RecordSource(topicPartition: partition, offset: next - 1))
+    }
+
+    /// Takes over a session that another instance kept. Items that are new here get a row; nothing is learned
+    /// and nothing counted.
+    ///
+    /// - Parameter next: where reading of its partition goes on: what the session has from there on will be
+    ///   read again, and is told.
+    public mutating func adopt(_ kept: KeptSession, readingFrom next: Int64) throws(EngineError) {
+        if let row = sessions.rowToAdmit(kept.user) { preserve(userRow: row) }
+        let (row, left) = sessions.admit(kept.user)
+        yardsticks.remove(session: row)
+        if let left { changes.removeUser(left) }
+        _ = pools.take(row: row)
+        sessions[row].ranking = []
+        sessions[row].entries = try adopt(kept.events).suffix(sessions.lengthMax)
+        sessions[row].purchased = try adopt(kept.purchased).suffix(sessions.lengthMax)
+        sessions[row].lastTimestamp = kept.newest
+        sessions[row].home = kept.through.topicPartition.partition
+        sessions[row].lastActive = sequence
+        changes.touchUser(row: row)
+        if kept.through.offset >= next { adopted.insert(kept.user, through: kept.through) } else { adopted.remove(kept.user) }
+    }
+
+    /// A partition went to another instance: its users are that one's, and this state covers it no more.
+    public mutating func release(_ partition: TopicPartition) {
+        watermarks[partition] = nil
+        for row in 0..<sessions.rowCount where sessions[row].home == partition.partition {
+            let user = sessions[row].user
+            guard sessions.row(of: user) == row else { continue }
+            forget(user)
+            adopted.remove(user)
+        }
+    }
+
+    /// A partition is covered from here on, up to `next`: its sessions are restored.
+    public mutating func cover(_ partition: TopicPartition, next: Int64) {
+        watermarks[partition] = max(next, watermarks[partition] ?? 0)
+    }
+
+    private func kept(_ entries: [Session.Entry]) -> [KeptSession.Entry] {
+        entries.compactMap { entry -> KeptSession.Entry? in
+            guard catalog.holds(entry.item, since: entry.sequence) else { return nil }
+            return KeptSession.Entry(item: catalog.id(of: entry.item), type: types.word(of: entry.type), gap: entry.gap)
+        }
+    }
+
+    private mutating func adopt(_ entries: [KeptSession.Entry]) throws(EngineError) -> [Session.Entry] {
+        var taken: [Session.Entry] = []
+        for entry in entries {
+            if let item = catalog.rowToAdmit(entry.item) { preserve(item: item) }
+            let item = try admit(entry.item, after: [])
+            changes.touchItem(item)
+            taken.append(
+                Session.Entry(
+                    item: item, sequence: UInt32(truncatingIfNeeded: sequence + 1), type: types.admit(entry.type),
+                    gap: min(entry.gap, UInt8(SessionEvent.gapsMax - 1))))
+        }
+        return taken
+    }
+}

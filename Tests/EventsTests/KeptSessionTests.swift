@@ -1,0 +1,43 @@
+import Events
+import Testing
+
+@Suite struct KeptSessionTests {
+    private func session(items: [String]) throws -> KeptSession {
+        let entries = try items.map {
+            KeptSession.Entry(item: try #require(ItemID($0)), type: "a \"type\" \u{1}", gap: 15)
+        }
+        return KeptSession(
+            user: try #require(UserID("ü\\\n")), events: entries, purchased: Array(entries.prefix(1)),
+            newest: Timestamp(milliseconds: 1_767_225_600_123),
+            through: RecordSource(topicPartition: TopicPartition(topic: "events", partition: 3), offset: 991))
+    }
+
+    @Test func whatIsWrittenReadsBack() throws {
+        for items in [[], ["i1"], ["i1", "\u{0}", "\"", "日本"]] {
+            let session = try session(items: items)
+            #expect(KeptSession(json: RecordEncoder.encode(session)) == session)
+        }
+        var bare = try session(items: [])
+        bare.newest = nil
+        #expect(KeptSession(json: RecordEncoder.encode(bare)) == bare)
+    }
+
+    @Test func everyTruncationAndEveryBrokenByteIsASessionOrNone() throws {
+        let bytes = RecordEncoder.encode(try session(items: ["i1", "i2"]))
+        for count in 0..<bytes.count { #expect(KeptSession(json: Array(bytes.prefix(count))) == nil) }
+        for place in bytes.indices {
+            var broken = bytes
+            broken[place] ^= 0x80
+            // Not UTF-8 any more.
+            #expect(KeptSession(json: broken) == nil)
+        }
+    }
+
+    @Test func namesThatAreNoneAreRefused() {
+        let through = #""through":{"topic":"t","partition":0,"offset":1}"#
+        #expect(KeptSession(json: Array(#"{"user":"","events":[],"purchased":[],\#(through)}"#.utf8)) == nil)
+        #expect(KeptSession(json: Array(#"{"user":"u","events":[{"item":"","type":"v","gap":0}],"purchased":[],\#(through)}"#.utf8)) == nil)
+        #expect(KeptSession(json: Array(#"{"user":"u","events":[{"item":"i","type":"v","gap":256}],"purchased":[],\#(through)}"#.utf8)) == nil)
+        #expect(KeptSession(json: Array(#"{"user":"u","events":[],"purchased":[],\#(through)}"#.utf8)) != nil)
+    }
+}

@@ -24,6 +24,7 @@ extension EngineConfiguration {
         learner.denseRate = Float(settings.learning.denseRate)
         learner.seed = UInt64(settings.learning.seed)
         sessionLengthMax = settings.sessions.length
+        recentIDsMax = settings.recentIDsMax
         usersMax = settings.sessions.usersMax
         purchaseTypes = settings.learning.purchaseTypes
         eventWeights = settings.learning.eventWeights.mapValues(Float.init)
@@ -38,7 +39,9 @@ extension DeliveryConfiguration {
         guarantee = settings.kafka.delivery == .exactlyOnce ? .exactlyOnce : .atLeastOnce
         recommendationsTopic = settings.topics.recommendations
         deadLettersTopic = settings.topics.deadLetters
+        sessionsTopic = settings.topics.sessions
         isReproducible = settings.learning.isReproducible
+        listInterval = settings.recommendations.interval
         checkpointInterval = settings.state.checkpointInterval
     }
 }

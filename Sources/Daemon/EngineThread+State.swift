@@ -38,6 +38,7 @@ extension EngineThread {
         }) else { return }
         let changes = settings.changes(to: new)
         settings.applyReloadable(from: new)
+        loop.configuration.listInterval = settings.recommendations.interval
         loop.configuration.checkpointInterval = settings.state.checkpointInterval
         loop.engine.update(
             rules: ListRules(count: settings.recommendations.count, exclusions: settings.recommendations.exclusions),

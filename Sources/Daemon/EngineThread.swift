@@ -29,6 +29,7 @@ struct EngineThread: ~Copyable {
     init(_ settings: Settings, board: Board, queries: QueryQueue, logger: Logger) throws(DaemonError) {
         let store: StateStore
         let consumer: Consumer
+        let reader: Consumer?
         let producer: Producer
         do throws(StateStoreError) {
             store = try StateStore(directory: settings.state.directory)
@@ -37,7 +38,11 @@ struct EngineThread: ~Copyable {
         do throws(StreamingError) {
             let kafka = KafkaConfiguration(settings)
             consumer = try Consumer(kafka, topics: [settings.topics.events])
-            producer = try Producer(kafka, topics: [settings.topics.recommendations, settings.topics.deadLetters])
+            reader = settings.topics.sessions == nil ? nil : try Consumer(kafka, topics: [])
+            producer = try Producer(
+                kafka,
+                topics: [settings.topics.recommendations, settings.topics.deadLetters]
+                    + (settings.topics.sessions.map { [$0] } ?? []))
         } catch { throw .streaming(error) }
         guard let decoder = EventDecoder(fields: settings.topics.eventsFields, limits: settings.events) else {
             throw .decoder
@@ -48,7 +53,7 @@ struct EngineThread: ~Copyable {
         self.logger = logger
         loop = DeliveryLoop(
             DeliveryConfiguration(settings), engine: restored, decoder: decoder, consumer: consumer,
-            producer: producer, store: CheckpointWriter(store), time: time)
+            reader: reader, producer: producer, store: CheckpointWriter(store), time: time)
         board.with { $0.isRestored = true }
     }
 
@@ -81,7 +86,7 @@ struct EngineThread: ~Copyable {
 
     private mutating func log(_ notice: DeliveryNotice) {
         switch notice {
-        case .assigned, .released:
+        case .assigned, .released, .restoring:
             logger.info("\(notice)")
         case .lost, .passedOver, .checkpointFailed:
             logger.error("\(notice)")

@@ -3,6 +3,8 @@ public struct DeliveryConfiguration: Sendable, Equatable {
     public var guarantee = Guarantee.atLeastOnce
     public var recommendationsTopic = "recommendations"
     public var deadLettersTopic = "events.dlq"
+    /// The changelog of sessions, compacted; nil for none.
+    public var sessionsTopic: String?
     /// Whether what is learned is a function of the events alone, not of load.
     public var isReproducible = false
     public var checkpointInterval = Duration.seconds(10)
@@ -12,6 +14,11 @@ public struct DeliveryConfiguration: Sendable, Equatable {
     public var batchMax = 256
     /// Records on their way to Kafka before reading pauses.
     public var inFlightMax = 10_000
+    /// At most one list a user in this time; the newest always goes out. With `atLeastOnce` only: offsets wait for
+    /// the list that stands for them, and a transaction cannot.
+    public var listInterval = Duration.zero
+    /// Records read and not done with before reading pauses.
+    public var openMax = 1_000_000
     /// Time between commits of offsets, with `atLeastOnce`.
     public var commitInterval = Duration.milliseconds(500)
     /// How long a transaction takes records in before it is committed. A stream that pauses commits at once.

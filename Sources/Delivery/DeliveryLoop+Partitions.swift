@@ -7,30 +7,52 @@ extension DeliveryLoop {
     /// The brokers have this long for each question that the loop waits on.
     private static var questionTimeout: Duration { .seconds(5) }
 
+    /// Takes partitions that came; they are read once it is known from where. The group goes on at once: until it
+    /// has its answer, be it of no partition, no other member gets any either.
+    mutating func take(_ partitions: [TopicPartition]) throws(DeliveryError) {
+        awaitingStart.formUnion(partitions)
+        do throws(StreamingError) { try consumer.assign([:]) } catch { try handle(error) }
+    }
+
     /// Starts reading partitions that came. The state on disk and the group's commits are two memories:
     /// reading starts at the older one. What the state has not learned is learned; what was not
-    /// committed is answered.
+    /// committed is answered. A partition that the state does not cover waits for its sessions.
     mutating func startAwaiting() throws(DeliveryError) {
         // What an earlier run left open is resolved once the transactional id is taken over.
         guard !awaitingStart.isEmpty, publishing.stage != .beginning else { return }
         let partitions = awaitingStart.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
         do throws(StreamingError) {
+            try findChangelog()
             let committed = try consumer.committedOffsets(for: partitions, timeout: Self.questionTimeout)
-            var starts: [TopicPartition: StartOffset] = [:]
-            for partition in partitions {
-                answeredBefore[partition] = committed[partition] ?? 0
-                tracker.start(partition, committed: committed[partition] ?? 0)
-                let start = try start(of: partition, committed: committed[partition])
-                starts[partition] = start
-                if case .offset(let offset) = start { positions[partition] = offset } else { positions[partition] = nil }
+            for partition in partitions where needsSessions(partition, committed: committed[partition]) {
+                try startRestoring(partition, committed: committed[partition])
+                awaitingStart.remove(partition)
             }
-            try consumer.assign(starts)
+            try start(partitions.filter { awaitingStart.contains($0) }, committed: committed)
         } catch {
             if error.recovery != .retry { throw .streaming(error) }
-            return notice(.passing(error))
+            notice(.passing(error))
         }
-        awaitingStart.removeAll()
+    }
+
+    /// Starts reading partitions that the state covers.
+    mutating func start(
+        _ partitions: [TopicPartition], committed: [TopicPartition: Int64]
+    ) throws(StreamingError) {
+        guard !partitions.isEmpty else { return }
+        var starts: [TopicPartition: StartOffset] = [:]
+        for partition in partitions {
+            answeredBefore[partition] = committed[partition] ?? 0
+            tracker.start(partition, committed: committed[partition] ?? 0)
+            let start = try start(of: partition, committed: committed[partition])
+            starts[partition] = start
+            if case .offset(let offset) = start { positions[partition] = offset } else { positions[partition] = nil }
+        }
+        try consumer.assign(starts)
+        awaitingStart.subtract(partitions)
         assigned.formUnion(partitions)
+        lost.subtract(partitions)
+        restored.subtract(partitions)
         notice(.assigned(partitions))
     }
 
@@ -54,7 +76,7 @@ extension DeliveryLoop {
     /// Stops reading while the outbox is full. The consumer is polled all the same: it would not hear that
     /// the group has expelled it, and what waits in the outbox may wait for just that.
     mutating func pauseOrResume() throws(DeliveryError) {
-        let isFull = outbox.count >= configuration.inFlightMax
+        let isFull = outbox.count >= configuration.inFlightMax || tracker.openCount >= configuration.openMax
         let changed = isFull ? assigned.subtracting(paused) : paused
         guard !changed.isEmpty else { return }
         do throws(StreamingError) {
@@ -98,15 +120,18 @@ extension DeliveryLoop {
 
     /// Lets partitions go; what was answered of them is committed first where they are still ours.
     mutating func release(_ partitions: [TopicPartition], isLost: Bool) throws(DeliveryError) {
+        var isSettled = false
         if isLost {
             abandonTransaction("partitions were lost to another member")
         } else {
-            try settle(within: Self.questionTimeout)
+            isSettled = try settle(within: Self.questionTimeout)
             abandonTransaction("partitions were revoked before it could be committed")
         }
         outbox.removeAll(of: partitions)
+        held.removeAll(of: partitions)
         do throws(StreamingError) {
-            try consumer.unassign(partitions)
+            // Those that were not read yet are not the consumer's to give up; the group wants an answer even so.
+            try consumer.unassign(partitions.filter { assigned.contains($0) })
         } catch {
             if error.recovery != .retry { throw .streaming(error) }
             notice(.passing(error))
@@ -119,7 +144,9 @@ extension DeliveryLoop {
             assigned.remove(partition)
             paused.remove(partition)
             awaitingStart.remove(partition)
+            handOver(partition, isSettled: isSettled)
         }
+        stopRestoring(partitions)
         notice(.released(partitions))
     }
 }

@@ -61,14 +61,14 @@ extension DeliveryLoop {
         if outbox.wasOvertaken(token) { return outbox.sendAgain(token) }
         guard let letter = outbox.remove(token) else { return }
         if letter.isList { figures.recordDelivery(took: now - letter.polled) }
-        tracker.finish(letter.source)
+        tracker.finish(letter)
     }
 
     /// Gives up on a record that the brokers will never take: no record stops the stream.
     private mutating func passOver(_ letter: Outbox.Letter, _ failure: StreamingError) {
         figures.undeliverable += 1
         notice(.passedOver(topic: letter.record.topic, answers: letter.source, failure))
-        tracker.finish(letter.source)
+        tracker.finish(letter)
     }
 
     /// Commits what is answered, with `at_least_once`.

@@ -9,6 +9,10 @@ extension DeliveryLoop {
     private struct Accepted {
         var input: EngineInput
         var record: KafkaRecord
+        /// Whether it is above what was learned.
+        var isNew: Bool
+        /// Whether its list waits, for the user had one a short while ago.
+        var isHeld: Bool
     }
 
     mutating func handle(_ events: [ConsumerEvent]) throws(DeliveryError) {
@@ -19,7 +23,7 @@ extension DeliveryLoop {
             case .record(let record):
                 records.append(record)
             case .assigned(let partitions):
-                awaitingStart.formUnion(partitions)
+                try take(partitions)
             case .revoked(let partitions):
                 try step(records, polled: polled)
                 records.removeAll()
@@ -74,7 +78,20 @@ extension DeliveryLoop {
         // Not earlier: a watermark that has passed an event says that it was learned.
         for place in refused { engine.skip(place) }
         figures.recordLists(accepted.count, took: time.elapsed() - began)
-        for (accepted, answer) in zip(accepted, answers) { post(answer, to: accepted.record, polled: polled) }
+        for (accepted, answer) in zip(accepted, answers) {
+            count(answer, isNew: accepted.isNew)
+            if case .tombstone(let user, _) = answer {
+                // It answers what waited for a list, too: there is nobody to make it for.
+                post(answer, to: accepted.record, merged: held.withdraw(user), polled: polled)
+            } else if accepted.isHeld, case .event(let event) = accepted.input.content, case .none = answer {
+                var input = accepted.input
+                input.wantsAnswer = true
+                held.hold(event.user, .init(input: input, record: accepted.record, merged: [], polled: polled))
+            } else {
+                post(answer, to: accepted.record, merged: [], polled: polled)
+            }
+        }
+        postSessions(accepted.map(\.input), answers, polled: polled)
         try sendWaiting()
         try learn(accepted.count, isBehind: records.count >= configuration.batchMax)
     }
@@ -104,14 +121,12 @@ extension DeliveryLoop {
             case .event(let event): content = .event(event)
             case .forget(let user): content = .forget(user)
             }
-            if place.offset < engine.nextOffsets[place.topicPartition, default: 0] {
-                figures.counts.duplicate += 1
-            } else {
-                figures.counts.accepted += 1
-            }
+            let isHeld = wantsAnswer && mustWait(content, now: polled)
             accepted.append(
                 Accepted(
-                    input: EngineInput(content: content, source: place, wantsAnswer: wantsAnswer), record: record))
+                    input: EngineInput(content: content, source: place, wantsAnswer: wantsAnswer && !isHeld),
+                    record: record, isNew: place.offset >= engine.nextOffsets[place.topicPartition, default: 0],
+                    isHeld: isHeld))
             return true
         } catch {
             guard wantsAnswer else {
@@ -128,11 +143,37 @@ extension DeliveryLoop {
         }
     }
 
-    private mutating func post(_ answer: EngineAnswer, to record: KafkaRecord, polled: Duration) {
+    private mutating func mustWait(_ content: EngineInput.Content, now: Duration) -> Bool {
+        guard configuration.listInterval > .zero, case .event(let event) = content else { return false }
+        return held.mustWait(event.user, now: now, interval: configuration.listInterval)
+    }
+
+    /// Answers what was held, where its interval is over: by the state as it is now.
+    mutating func answerHeld(interval: Duration) throws(DeliveryError) {
+        let due = held.takeDue(now: time.elapsed(), interval: interval, countMax: configuration.batchMax)
+        guard !due.isEmpty else { return }
+        let now = time.wall()
+        let began = time.elapsed()
+        let answers = try engineCall { engine throws(EngineError) in try engine.answer(due.map(\.input), now: now) }
+        figures.recordLists(due.count, took: time.elapsed() - began)
+        for (held, answer) in zip(due, answers) {
+            post(answer, to: held.record, merged: held.merged, polled: held.polled)
+        }
+    }
+
+    private mutating func count(_ answer: EngineAnswer, isNew: Bool) {
+        if case .repetition = answer { return figures.counts.duplicate += 1 }
+        if isNew { figures.counts.accepted += 1 } else { figures.counts.duplicate += 1 }
+    }
+
+    private mutating func post(
+        _ answer: EngineAnswer, to record: KafkaRecord, merged: [RecordSource], polled: Duration
+    ) {
         let key: String
         let value: [UInt8]?
         switch answer {
-        case .none(let source):
+        case .none(let source), .repetition(let source):
+            for source in merged { tracker.finish(source) }
             return tracker.finish(source)
         case .list(let list):
             key = list.user.text
@@ -144,7 +185,9 @@ extension DeliveryLoop {
         let trace = record.headers.filter { $0.name == "traceparent" || $0.name == "tracestate" }
         let outgoing = OutgoingRecord(
             topic: configuration.recommendationsTopic, key: Array(key.utf8), value: value, headers: trace)
-        outbox.add(Outbox.Letter(record: outgoing, source: record.source, polled: polled, isList: value != nil))
+        outbox.add(
+            Outbox.Letter(
+                record: outgoing, source: record.source, merged: merged, polled: polled, isList: value != nil))
     }
 
     /// Errors that pass are told, those that do not end the loop.

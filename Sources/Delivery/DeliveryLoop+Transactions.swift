@@ -82,7 +82,7 @@ extension DeliveryLoop {
     /// What may be committed once the letters of this transaction are.
     private func offsetsAfterSent() -> [TopicPartition: Int64] {
         var after = tracker
-        for letter in outbox.sentLetters { after.finish(letter.source) }
+        for letter in outbox.sentLetters { after.finish(letter) }
         return after.takeCommittable()
     }
 
@@ -99,7 +99,7 @@ extension DeliveryLoop {
             let now = time.elapsed()
             for letter in outbox.takeSent() {
                 if letter.isList { figures.recordDelivery(took: now - letter.polled) }
-                tracker.finish(letter.source)
+                tracker.finish(letter)
             }
             tracker.markCommitted(offsets)
             figures.committed.merge(offsets) { _, new in new }

@@ -19,6 +19,8 @@ internal import Streaming
 ///   again: nothing is read twice for it.
 /// - Offsets are committed up to the first record that waits for its list.
 /// - A partition is read from the older of what the state has learned and what the group has committed.
+/// - With a changelog, a partition that this state does not cover is served only once its users' sessions
+///   are read back.
 public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     /// The state machine; between turns anybody may ask it.
     public var engine: Engine
@@ -28,6 +30,8 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
 
     var decoder: EventDecoder
     let consumer: World.Consumer
+    /// Reads the changelog; nil where there is none.
+    let reader: World.Reader?
     let producer: World.Producer
     let store: World.Store
     let time: World.Time
@@ -35,6 +39,7 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     var publishing: Publishing<World.Producer>
     var tracker = OffsetTracker()
     var outbox = Outbox()
+    var held = HeldAnswers()
     var figures: StreamFigures
     /// Below this offset, for each partition, an earlier run has answered.
     var answeredBefore: [TopicPartition: Int64] = [:]
@@ -45,6 +50,14 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     var paused: Set<TopicPartition> = []
     /// Partitions that came, and are not read yet.
     var awaitingStart: Set<TopicPartition> = []
+    /// Partitions whose sessions are being read back from the changelog.
+    var restoring = Restoration()
+    /// Partitions whose sessions are back, and that are not read yet.
+    var restored: Set<TopicPartition> = []
+    /// Partitions that were lost in this life: another instance may have gone on with them.
+    var lost: Set<TopicPartition> = []
+    /// Partitions of the changelog, once they are known.
+    var changelogPartitions: Int?
     var highWatermarks: [TopicPartition: Int64] = [:]
     /// Whether any broker was reached, by the client's last word.
     public internal(set) var isConnected = false
@@ -54,14 +67,16 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     /// Notices kept for whoever takes them.
     private static var noticesMax: Int { 1000 }
 
+    /// - Parameter reader: outside of any group, not read from yet; needed where there is a sessions topic.
     public init(
         _ configuration: DeliveryConfiguration, engine: consuming Engine, decoder: consuming EventDecoder,
-        consumer: World.Consumer, producer: World.Producer, store: World.Store, time: World.Time
+        consumer: World.Consumer, reader: World.Reader?, producer: World.Producer, store: World.Store, time: World.Time
     ) {
         self.configuration = configuration
         self.engine = engine
         self.decoder = decoder
         self.consumer = consumer
+        self.reader = reader
         self.producer = producer
         self.store = store
         self.time = time
@@ -78,6 +93,7 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
         consumer.poll(into: &events, eventsMax: configuration.batchMax, timeout: wait)
         let arrived = events
         try handle(arrived)
+        try answerHeld(interval: configuration.listInterval)
         try sendWaiting()
         try collectDeliveries(timeout: outbox.count < configuration.inFlightMax ? .zero : .milliseconds(5))
         if publishing.isTransactional {
@@ -86,6 +102,7 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
             try commit(waiting: false)
         }
         try startAwaiting()
+        try continueRestoring()
         checkpointIfDue()
     }
 
@@ -119,13 +136,15 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     @discardableResult
     mutating func settle(within limit: Duration) throws(DeliveryError) -> Bool {
         let deadline = time.elapsed() + limit
+        // There is no later here: what waits for its interval goes out.
+        while held.count > 0 { try answerHeld(interval: .zero) }
         while isUnsettled, time.elapsed() < deadline {
             try sendWaiting()
             try collectDeliveries(timeout: outbox.inFlight > 0 ? .milliseconds(20) : .milliseconds(1))
             if publishing.isTransactional { try advanceTransaction(isPausing: true) }
         }
         if !publishing.isTransactional { try commit(waiting: true) }
-        return !isUnsettled
+        return !isUnsettled && !tracker.hasCommittable
     }
 
     private var isUnsettled: Bool {

@@ -7,6 +7,8 @@ public import Streaming
 public enum DeliveryNotice: Sendable {
     case assigned([TopicPartition])
     case released([TopicPartition])
+    /// The sessions of a partition are being read back before it is served.
+    case restoring(TopicPartition)
     /// Something failed that passes by itself.
     case passing(StreamingError)
     /// A record that the brokers will never take was passed over.
@@ -24,6 +26,7 @@ public enum DeliveryNotice: Sendable {
         switch self {
         case .assigned: "assigned"
         case .released: "released"
+        case .restoring: "restoring"
         case .passing(let error): error.name
         case .passedOver: "passed over"
         case .lost: "lost"
@@ -40,6 +43,7 @@ extension DeliveryNotice: CustomStringConvertible {
         switch self {
         case .assigned(let partitions): "assigned \(partitions.map(\.description).sorted().joined(separator: " "))"
         case .released(let partitions): "released \(partitions.map(\.description).sorted().joined(separator: " "))"
+        case .restoring(let partition): "reading the sessions of \(partition) back"
         case .passing(let error): "\(error)"
         case .passedOver(let topic, let answers, let error):
             "a record for \(topic) that answers \(answers) was passed over: \(error)"

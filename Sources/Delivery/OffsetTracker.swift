@@ -60,6 +60,12 @@ struct OffsetTracker {
         partitions[place] = partition
     }
 
+    /// All that a letter answers is done with.
+    mutating func finish(_ letter: Outbox.Letter) {
+        for source in letter.merged { finish(source) }
+        finish(letter.source)
+    }
+
     /// Forgets a partition that went to another member.
     mutating func remove(_ partition: TopicPartition) {
         partitions[partition] = nil

@@ -8,6 +8,8 @@ struct Outbox {
         var record: OutgoingRecord
         /// The event that it answers.
         var source: RecordSource
+        /// Earlier events that it answers too.
+        var merged: [RecordSource] = []
         /// When that event was polled.
         var polled: Duration
         var isList: Bool

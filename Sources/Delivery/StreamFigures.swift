@@ -16,6 +16,8 @@ struct StreamFigures {
     private var eventToPublish = LatencyHistogram()
     /// Records that were gone before they were read.
     var lost: UInt64 = 0
+    /// Sessions read back from the changelog.
+    var restoredSessions: UInt64 = 0
     var transactionsCommitted: UInt64 = 0
     var transactionsAborted: UInt64 = 0
     private let started: Duration
@@ -83,6 +85,7 @@ struct StreamFigures {
         report.recommendationsPublished = published
         report.undeliverable = undeliverable
         report.lostRecords = lost
+        report.restoredSessions = restoredSessions
         report.transactionsCommitted = transactionsCommitted
         report.transactionsAborted = transactionsAborted
         report.checkpointAgeSeconds = lastCheckpoint.map { (now - $0) / .seconds(1) }

@@ -38,13 +38,18 @@ extension Settings {
         settings.events.recordBytesMax = reader.integer("events.bytes_max", default: 65_536, in: 256...1_000_000)
         settings.events.futureMillisecondsMax =
             Int64(reader.duration("events.future_max", default: "24h", in: .zero...(.seconds(31_536_000))) / .milliseconds(1))
+        settings.recentIDsMax = reader.integer("events.recent_ids", default: 100_000, in: 0...10_000_000)
         settings.recommendations.count = reader.integer("recommendations.count", default: 20, in: 1...1000)
         settings.recommendations.exclusions = Set(
             reader.list(
                 "recommendations.exclude", default: ["current", "purchased"], of: Exclusion.allCases.map(\.rawValue)
             ).compactMap(Exclusion.init(rawValue:)))
-        if reader.duration("recommendations.min_interval", default: "0ms", in: .zero...(.seconds(3600))) > .zero {
-            reader.report("recommendations.min_interval", "is not available in this version; leave it at 0ms")
+        settings.recommendations.interval = reader.duration(
+            "recommendations.min_interval", default: "0ms", in: .zero...(.seconds(60)))
+        if settings.recommendations.interval > .zero, settings.kafka.delivery == .exactlyOnce {
+            reader.report(
+                "recommendations.min_interval",
+                "holds lists back, which a transaction cannot wait for: leave it at 0ms, or set kafka.delivery to at_least_once")
         }
         settings.model.encoder = reader.choice("model.encoder", default: "ensemble", of: ["ensemble", "gru", "attention"])
         settings.model.members = reader.list("model.members", default: ["gru", "attention"], of: ["gru", "attention"])
@@ -100,6 +105,7 @@ extension Settings {
         }
         topics.recommendations = reader.text("topics.recommendations", default: "recommendations")
         topics.deadLetters = reader.text("topics.dead_letters", default: "events.dlq")
+        topics.sessions = reader.optionalText("topics.sessions")
         topics.createsTopics = reader.flag("topics.create", default: true)
         return topics
     }

@@ -5,6 +5,8 @@ public struct Settings: Sendable, Equatable {
     public var kafka = Kafka()
     public var topics = Topics()
     public var events = EventLimits()
+    /// Newest events with an id among which a repetition is recognised.
+    public var recentIDsMax = 0
     public var recommendations = Recommendations()
     public var model = Model()
     public var sessions = Sessions()
@@ -36,12 +38,16 @@ public struct Settings: Sendable, Equatable {
         public var eventsFields = EventFields()
         public var recommendations = ""
         public var deadLetters = ""
+        /// The changelog of sessions; nil for none.
+        public var sessions: String?
         public var createsTopics = true
     }
 
     public struct Recommendations: Sendable, Equatable {
         public var count = 0
         public var exclusions: Set<Exclusion> = []
+        /// At most one list a user in this time.
+        public var interval = Duration.zero
     }
 
     public struct Model: Sendable, Equatable {
@@ -100,7 +106,7 @@ extension Settings {
 
     /// Keys that a running daemon takes over on SIGHUP.
     public static let reloadableKeys: Set<String> = [
-        "recommendations.count", "recommendations.exclude", "learning.rate", "learning.dense_rate",
+        "recommendations.count", "recommendations.exclude", "recommendations.min_interval", "learning.rate", "learning.dense_rate",
         "learning.replay_ratio", "state.checkpoint_interval", "log.level",
     ]
 

@@ -72,7 +72,8 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
         let consumer = SimulatedConsumer(world, member: "freshet-\(processes)", script: script)
         var loop = DeliveryLoop<World>(
             scenario.delivery, engine: engine, decoder: decoder, consumer: World.consumer(consumer),
-            producer: World.producer(producer), store: World.store(SimulatedStore(world)), time: SimulatedTime(world: world))
+            reader: nil, producer: World.producer(producer), store: World.store(SimulatedStore(world)),
+            time: SimulatedTime(world: world))
         var quietTurns = 0
         do throws(DeliveryError) {
             while !world.isCrashed, turns < Self.turnsMax {

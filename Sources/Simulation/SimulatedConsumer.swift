@@ -10,6 +10,8 @@ public final class SimulatedConsumer: RecordConsumer {
     private var membership: GroupMembership?
     /// What the group has given, and what of it was announced as revoked and not let go of yet.
     private var owned: [TopicPartition] = []
+    /// What was announced as revoked: the next `unassign` is the answer, also where it was never assigned.
+    private var leaving: [TopicPartition] = []
     private var positions: [TopicPartition: Int64] = [:]
     private var paused: Set<TopicPartition> = []
     private var endsTold: [TopicPartition: Int64] = [:]
@@ -72,6 +74,10 @@ public final class SimulatedConsumer: RecordConsumer {
             // What the group still gives may be assigned again; what it has taken away is free now.
             let taken = partitions.filter { !owned.contains($0) }
             world.broker.letGo(taken, member: member, group: world.names.group)
+            // An answer to a revocation is one for all that was taken, also for what was never assigned.
+            guard partitions.isEmpty || !taken.isEmpty else { return }
+            world.broker.letGo(leaving, member: member, group: world.names.group)
+            leaving.removeAll()
         }
     }
 
@@ -212,6 +218,7 @@ extension SimulatedConsumer {
         if !revoked.isEmpty {
             // Nothing more of them is handed over; they are held until they are let go of.
             for partition in revoked { positions[partition] = nil }
+            leaving += revoked
             events.append(.revoked(revoked))
             owned.removeAll { revoked.contains($0) }
             return

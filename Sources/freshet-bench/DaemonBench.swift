@@ -16,11 +16,12 @@ enum DaemonBench {
 
     static func run(_ print: (BenchLine) throws -> Void) throws {
         // With nil, as many as the daemon takes: the backlog is written before it starts.
-        for rate in [2_000, nil] as [Int?] { try print(measure(rate: rate)) }
+        for rate in [2_000, nil] as [Int?] { try print(measure(rate: rate, delivery: "at_least_once")) }
+        try print(measure(rate: nil, delivery: "exactly_once"))
     }
 
-    private static func measure(rate: Int?) throws -> BenchLine {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-bench-\(getpid())-\(rate ?? 0)").path
+    private static func measure(rate: Int?, delivery: String) throws -> BenchLine {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-bench-\(getpid())-\(rate ?? 0)-\(delivery)").path
         defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
         let broker = try EmbeddedBroker(brokers: 1)
         for topic in ["events", "recommendations", "events.dlq"] { try broker.createTopic(topic, partitions: 4) }
@@ -31,6 +32,7 @@ enum DaemonBench {
             overrides: [
                 "kafka.bootstrap_servers=\(broker.bootstrapServers)", "kafka.properties.fetch.wait.max.ms=10",
                 "kafka.properties.session.timeout.ms=6000", "state.directory=\(directory)", "model.max_items=\(items)",
+                "kafka.delivery=\(delivery)",
             ])
         let daemon = Daemon(settings, logger: logger)
         let ended = DispatchSemaphore(value: 0)
@@ -55,7 +57,7 @@ enum DaemonBench {
         daemon.stop()
         ended.wait()
 
-        var line = BenchLine("daemon")
+        var line = BenchLine(delivery == "exactly_once" ? "daemon/exactly_once" : "daemon")
         (line.items, line.users, line.events, line.rate, line.threads) = (after.items, after.users, count, rate, 2)
         line.perSecond = Double(after.recommendationsPublished - before.recommendationsPublished) / elapsed
         let latency = after.eventToPublish.since(before.eventToPublish)

@@ -44,6 +44,15 @@ import Testing
         #expect(producer.visible.map(\.answers).sorted() == ["0@0", "0@1"])
     }
 
+    @Test func theGroupGetsItsAnswerWhateverItGave() throws {
+        var loop = try ScriptedWorld.loop(
+            .atLeastOnce, consumer, producer, store: store, engine: try ScriptedWorld.engine())
+        consumer.polls = [[.assigned([])]]
+        try loop.turn()
+        #expect(consumer.answers == 1)
+        #expect(consumer.assignments.isEmpty)
+    }
+
     @Test func aRefusedCommitIsMadeAgain() throws {
         var loop = try started()
         consumer.commitsRefused = 1
@@ -149,6 +158,30 @@ import Testing
         try loop.turn()
         #expect(store.checkpoints.last?.users.count == 3)
         #expect(store.checkpoints.last?.offsets == [ScriptedWorld.events: 3])
+    }
+
+    @Test func aSecondCopyIsCountedAndItsOffsetCommitted() throws {
+        var loop = try started()
+        consumer.polls = [[ScriptedWorld.record(0, id: "a"), ScriptedWorld.record(3, id: "a"), ScriptedWorld.record(4, id: "a")]]
+        consumer.time.now += .seconds(1)
+        try loop.turn()
+        // Offsets 0 and 3 are of one user, 4 is another's.
+        #expect(producer.visible.map(\.answers) == ["0@0", "0@4"])
+        #expect(loop.report().events.duplicate == 1)
+        #expect(loop.report().events.accepted == 2)
+        #expect(consumer.committed == [ScriptedWorld.events: 5])
+    }
+
+    @Test func whatStandsBeforeGarbageInABatchIsLearned() throws {
+        var loop = try started()
+        let garbage = KafkaRecord(
+            source: RecordSource(topicPartition: ScriptedWorld.events, offset: 2), timestamp: nil, key: nil, value: [0],
+            headers: [])
+        consumer.polls = [[ScriptedWorld.record(0), ScriptedWorld.record(1), .record(garbage)]]
+        try loop.turn()
+        #expect(loop.engine.eventCount == 2)
+        #expect(loop.engine.nextOffsets == [ScriptedWorld.events: 3])
+        #expect(loop.report().events.accepted == 2)
     }
 
     @Test func garbageIsADeadLetterByteForByte() throws {

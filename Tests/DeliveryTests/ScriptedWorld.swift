@@ -20,16 +20,18 @@ enum ScriptedWorld: DeliveryWorld {
 
     static func loop(
         _ guarantee: DeliveryConfiguration.Guarantee, _ consumer: ScriptedConsumer, _ producer: ScriptedProducer,
-        store: ScriptedStore, engine: consuming Engine
+        store: ScriptedStore, engine: consuming Engine, reader: ScriptedConsumer? = nil
     ) throws -> DeliveryLoop<ScriptedWorld> {
         var configuration = DeliveryConfiguration()
         configuration.guarantee = guarantee
         configuration.checkpointInterval = .seconds(3600)
+        if reader != nil { configuration.sessionsTopic = "sessions" }
         guard let decoder = EventDecoder(fields: EventFields(), limits: EventLimits()) else {
             preconditionFailure("a parser of the default limits can be made")
         }
         return DeliveryLoop(
-            configuration, engine: engine, decoder: decoder, consumer: consumer, producer: producer, store: store,
+            configuration, engine: engine, decoder: decoder, consumer: consumer, reader: reader,
+            producer: producer, store: store,
             time: consumer.time)
     }
 
@@ -71,6 +73,8 @@ final class ScriptedConsumer: RecordConsumer {
     var ranges: [TopicPartition: Range<Int64>] = [:]
     var assignments: [[TopicPartition: StartOffset]] = []
     var unassigned: [TopicPartition] = []
+    /// Rebalances that were answered before it was known where to read.
+    var answers = 0
     var isMember = true
     var commitsRefused = 0
 
@@ -78,7 +82,9 @@ final class ScriptedConsumer: RecordConsumer {
         if polls.isEmpty || !paused.isEmpty { time.now += timeout } else { events += polls.removeFirst() }
     }
 
-    func assign(_ starts: [TopicPartition: StartOffset]) throws(StreamingError) { assignments.append(starts) }
+    func assign(_ starts: [TopicPartition: StartOffset]) throws(StreamingError) {
+        if starts.isEmpty { answers += 1 } else { assignments.append(starts) }
+    }
     func unassign(_ partitions: [TopicPartition]) throws(StreamingError) { unassigned += partitions }
 
     func offsetRange(of partition: TopicPartition, timeout: Duration) throws(StreamingError) -> Range<Int64> {

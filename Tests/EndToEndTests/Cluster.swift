@@ -2,19 +2,47 @@ import Events
 import Foundation
 import Streaming
 
-/// An embedded broker with the three topics, and the hands to use them.
+/// Where the suite runs: always the embedded broker, and a real one where FRESHET_TEST_BOOTSTRAP names it.
+enum BrokerKind: Sendable {
+    case embedded
+    case real
+
+    static let realServers = ProcessInfo.processInfo.environment["FRESHET_TEST_BOOTSTRAP"]
+    static var available: [BrokerKind] { realServers == nil ? [.embedded] : [.embedded, .real] }
+}
+
+/// A broker with the three topics, and the hands to use them.
 final class Cluster {
-    let broker: EmbeddedBroker
+    /// nil where the broker is a real one.
+    let broker: EmbeddedBroker?
+    let bootstrapServers: String
     let stateDirectory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-e2e-\(UUID().uuidString)").path
+    /// Before the names of topics and groups: a real broker keeps those of earlier runs.
+    private let prefix: String
     private let producer: Producer
     private var reports: [DeliveryReport] = []
 
-    init() throws {
-        broker = try EmbeddedBroker(brokers: 1)
-        for topic in ["events", "recommendations", "events.dlq"] { try broker.createTopic(topic, partitions: 2) }
+    init(_ kind: BrokerKind = .embedded, partitions: Int = 2) throws {
+        switch kind {
+        case .embedded:
+            let embedded = try EmbeddedBroker(brokers: 1)
+            for topic in ["events", "recommendations", "events.dlq", "sessions"] {
+                try embedded.createTopic(topic, partitions: partitions)
+            }
+            broker = embedded
+            prefix = ""
+            bootstrapServers = embedded.bootstrapServers
+        case .real:
+            broker = nil
+            prefix = "freshet-\(UUID().uuidString)-"
+            bootstrapServers = BrokerKind.realServers ?? ""
+        }
         producer = try Producer(
-            KafkaConfiguration(bootstrapServers: broker.bootstrapServers, groupID: "test"), topics: ["events"])
+            KafkaConfiguration(bootstrapServers: bootstrapServers, groupID: "test"), topics: [prefix + "events"])
     }
+
+    /// The name of a topic here.
+    func topic(_ name: String) -> String { prefix + name }
 
     deinit {
         do { try FileManager.default.removeItem(atPath: stateDirectory) } catch {}
@@ -22,12 +50,14 @@ final class Cluster {
 
     /// What `freshet run` needs to find this cluster. The embedded broker waits a session out at each
     /// rebalance, so that of the daemon is short.
-    func arguments(port: Int, extra: [String] = []) -> [String] {
+    func arguments(port: Int, state: String? = nil, extra: [String] = []) -> [String] {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("config/freshet.yaml").path
         let overrides = [
-            "kafka.bootstrap_servers=\(broker.bootstrapServers)", "kafka.properties.session.timeout.ms=6000",
-            "kafka.properties.fetch.wait.max.ms=10", "state.directory=\(stateDirectory)",
+            "kafka.bootstrap_servers=\(bootstrapServers)", "kafka.group_id=\(prefix)freshet",
+            "topics.events=\(topic("events"))", "topics.recommendations=\(topic("recommendations"))",
+            "topics.dead_letters=\(topic("events.dlq"))", "kafka.properties.session.timeout.ms=6000",
+            "kafka.properties.fetch.wait.max.ms=10", "state.directory=\(state ?? stateDirectory)",
             "state.checkpoint_interval=200ms", "http.listen=127.0.0.1:\(port)", "model.max_items=5000",
         ]
         return ["run", "--config", file] + (overrides + extra).flatMap { ["--set", $0] }
@@ -36,7 +66,7 @@ final class Cluster {
     /// Sends to the events topic, and waits until the broker has all.
     func send(_ records: [(key: String?, value: [UInt8]?)]) throws {
         for record in records {
-            try producer.send(OutgoingRecord(topic: "events", key: record.key.map { Array($0.utf8) }, value: record.value), token: 1)
+            try producer.send(OutgoingRecord(topic: topic("events"), key: record.key.map { Array($0.utf8) }, value: record.value), token: 1)
         }
         for _ in 0..<300 where producer.inFlight > 0 { producer.poll(into: &reports, timeout: .milliseconds(100)) }
     }
@@ -49,10 +79,10 @@ final class Cluster {
     }
 
     /// Everything in a topic, read by a group of its own until `isEnough`, or two minutes have passed.
-    func read(_ topic: String, until isEnough: ([KafkaRecord]) -> Bool) throws -> [KafkaRecord] {
-        var kafka = KafkaConfiguration(bootstrapServers: broker.bootstrapServers, groupID: "reader-\(UUID().uuidString)")
+    func read(_ name: String, until isEnough: ([KafkaRecord]) -> Bool) throws -> [KafkaRecord] {
+        var kafka = KafkaConfiguration(bootstrapServers: bootstrapServers, groupID: "reader-\(UUID().uuidString)")
         kafka.properties = ["fetch.wait.max.ms": "10", "session.timeout.ms": "6000"]
-        let consumer = try Consumer(kafka, topics: [topic])
+        let consumer = try Consumer(kafka, topics: [topic(name)])
         var records: [KafkaRecord] = []
         var events: [ConsumerEvent] = []
         for _ in 0..<1200 where !isEnough(records) {

@@ -7,7 +7,7 @@ import Testing
 /// The real executable against an embedded broker, over loopback.
 @Suite(.serialized) struct EndToEndTests {
     /// A port that was free a moment ago.
-    private static func freePort() throws -> Int {
+    static func freePort() throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
@@ -21,7 +21,7 @@ import Testing
         return Int(UInt16(bigEndian: address.sin_port))
     }
 
-    private static func get(_ port: Int, _ path: String) async -> (status: Int, body: String)? {
+    static func get(_ port: Int, _ path: String) async -> (status: Int, body: String)? {
         guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { return nil }
         do {
             let (data, response) = try await URLSession.shared.data(for: URLRequest(url: url, timeoutInterval: 5))
@@ -32,7 +32,7 @@ import Testing
     }
 
     /// Waits for a status at most a minute.
-    private static func wait(_ port: Int, _ path: String, for status: Int) async throws -> Bool {
+    static func wait(_ port: Int, _ path: String, for status: Int) async throws -> Bool {
         for _ in 0..<600 {
             if await get(port, path)?.status == status { return true }
             try await Task.sleep(for: .milliseconds(100))
@@ -49,8 +49,15 @@ import Testing
         (first..<first + count).map { place in ("u\(place / 5 % 30)", "i\((place / 5 * 3 + place % 5) % 10)") }
     }
 
-    @Test func eventsInListsOutThroughKillAndRestart() async throws {
-        let cluster = try Cluster()
+    @Test(.enabled(if: BrokerKind.realServers != nil, "FRESHET_TEST_BOOTSTRAP names no broker: the suite ran against the embedded one alone"))
+    func theSuiteRanAgainstARealBroker() throws {
+        let kafka = KafkaConfiguration(bootstrapServers: try #require(BrokerKind.realServers), groupID: "probe")
+        _ = try ClusterProbe.topics(of: kafka, timeout: .seconds(30))
+        #expect(BrokerKind.available.count == 2)
+    }
+
+    @Test(arguments: BrokerKind.available) func eventsInListsOutThroughKillAndRestart(kind: BrokerKind) async throws {
+        let cluster = try Cluster(kind)
         let port = try Self.freePort()
         // A step an event, however they are polled.
         let arguments = cluster.arguments(port: port, extra: ["learning.reproducible=true"])
@@ -103,8 +110,8 @@ import Testing
         #expect(third.drain() == 0)
     }
 
-    @Test func eachBrokenRuleIsADeadLetterAndTheStreamGoesOn() async throws {
-        let cluster = try Cluster()
+    @Test(arguments: BrokerKind.available) func eachBrokenRuleIsADeadLetterAndTheStreamGoesOn(kind: BrokerKind) async throws {
+        let cluster = try Cluster(kind)
         let port = try Self.freePort()
         let long = String(repeating: "x", count: 257)
         let time = #""timestamp":1767225600000"#
@@ -134,7 +141,7 @@ import Testing
             #expect(found?.key == letter.key.map { Array($0.utf8) })
             let headers = Dictionary((found?.headers ?? []).map { ($0.name, String(decoding: $0.value ?? [], as: UTF8.self)) }) { first, _ in first }
             #expect(headers["__connect.errors.exception.class.name"] == "freshet.EventRefusal." + letter.reason)
-            #expect(headers["__connect.errors.topic"] == "events")
+            #expect(headers["__connect.errors.topic"] == cluster.topic("events"))
             #expect(Int(headers["__connect.errors.partition"] ?? "") != nil && Int(headers["__connect.errors.offset"] ?? "") != nil)
             #expect(headers["__connect.errors.exception.message"]?.isEmpty == false)
         }
@@ -150,13 +157,14 @@ import Testing
     @Test func startsWhileKafkaIsDownAndGoesOnWhenItComes() async throws {
         let cluster = try Cluster()
         let port = try Self.freePort()
-        cluster.broker.setBroker(1, isUp: false)
+        let broker = try #require(cluster.broker)
+        broker.setBroker(1, isUp: false)
         let daemon = try Executable(cluster.arguments(port: port))
         #expect(try await Self.wait(port, "/livez", for: 200))
         let verbose = try #require(await Self.get(port, "/readyz?verbose"))
         #expect(verbose.status == 503)
         #expect(verbose.body.contains("[-] kafka"))
-        cluster.broker.setBroker(1, isUp: true)
+        broker.setBroker(1, isUp: true)
         #expect(try await Self.wait(port, "/readyz", for: 200))
         try cluster.send(events: [("u", "i")], from: 0)
         #expect(try cluster.read("recommendations") { $0.count >= 1 }.count == 1)
@@ -192,7 +200,7 @@ import Testing
 
 extension KafkaRecord {
     /// The `source` of the list in this record, as text: cheap to compare.
-    fileprivate var sourceText: String? {
+    var sourceText: String? {
         guard let value, let start = String(decoding: value, as: UTF8.self).range(of: #""source":"#) else { return nil }
         return String(String(decoding: value, as: UTF8.self)[start.upperBound...])
     }

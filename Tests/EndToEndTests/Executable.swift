@@ -15,8 +15,16 @@ final class Executable {
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
         process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
+        process.standardError = try Self.log()
         try process.run()
+    }
+
+    /// Where the log of a process goes: into a file of its own where FRESHET_TEST_LOGS names a directory.
+    private static func log() throws -> FileHandle {
+        guard let directory = ProcessInfo.processInfo.environment["FRESHET_TEST_LOGS"] else { return .nullDevice }
+        let path = directory + "/freshet-\(UUID().uuidString).log"
+        guard FileManager.default.createFile(atPath: path, contents: nil) else { return .nullDevice }
+        return try FileHandle(forWritingTo: URL(fileURLWithPath: path))
     }
 
     /// Runs to its end.

@@ -58,6 +58,7 @@ import Testing
     @Test(arguments: [
         "model.encoder=transformer", "kafka.delivery=sometimes", "http.listen=nowhere", "sessions.length=1",
         "state.checkpoint_interval=10", "topics.events_fields.user=user", "learning.seed=-1", "topics.create=maybe",
+        "recommendations.min_interval=2m",
     ]) func refuses(override: String) {
         #expect(problems([override]).count == 1)
     }
@@ -69,6 +70,13 @@ import Testing
         #expect(settings.kafka.transactionalID == "freshet-two")
         let named = try Settings.load(file: nil, environment: [:], overrides: ["kafka.transactional_id=mine"])
         #expect(named.kafka.transactionalID == "mine")
+    }
+
+    @Test func listsThatWaitAndTransactionsDoNotGoTogether() {
+        #expect(problems(["recommendations.min_interval=2s"]) == [])
+        #expect(
+            problems(["recommendations.min_interval=2s", "kafka.delivery=exactly_once"]).map(\.key)
+                == ["recommendations.min_interval"])
     }
 
     @Test func separatesWhatCanChangeWhileRunning() throws {

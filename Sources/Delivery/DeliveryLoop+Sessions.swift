@@ -1,0 +1,133 @@
+internal import Engine
+internal import Events
+internal import Streaming
+
+/// The changelog of sessions: one record for each user that changed, with the lists that the change caused,
+/// in the same transaction where there are any; read back before a partition is served that this state does
+/// not cover. So a user's history survives a rebalance and a lost disk.
+///
+/// A session goes into the partition of the changelog that has the number of the one its events come from,
+/// whatever hash put them there. What this state covers is in its offsets: a partition that was handed over in
+/// order is covered no more, one that was lost is until somebody else has committed beyond it.
+extension DeliveryLoop {
+    private static var restoringMax: Int { 1000 }
+    private static var questionTimeout: Duration { .seconds(5) }
+
+    /// A user in one partition: who sends events through two has two records, the newer one counts.
+    private struct Owner: Hashable {
+        var user: UserID
+        var partition: TopicPartition
+    }
+
+    /// Posts the sessions that a batch changed. Each holds back the offset of its user's first event here: a
+    /// commit never runs ahead of the changelog.
+    mutating func postSessions(_ inputs: [EngineInput], _ answers: [EngineAnswer], polled: Duration) {
+        guard let topic = configuration.sessionsTopic, let count = changelogPartitions else { return }
+        var owners: [Owner] = []
+        var firsts: [Owner: RecordSource] = [:]
+        for (input, answer) in zip(inputs, answers) where input.source.offset >= answeredBefore[input.source.topicPartition, default: 0] {
+            if case .repetition = answer { continue }
+            let user =
+                switch input.content {
+                case .event(let event): event.user
+                case .forget(let user): user
+                }
+            let owner = Owner(user: user, partition: input.source.topicPartition)
+            guard firsts[owner] == nil else { continue }
+            firsts[owner] = input.source
+            owners.append(owner)
+        }
+        for owner in owners {
+            guard let source = firsts[owner] else { continue }
+            let session = engine.keptSession(of: owner.user, from: owner.partition)
+            var record = OutgoingRecord(
+                topic: topic, key: Array(owner.user.text.utf8), value: session.map { RecordEncoder.encode($0) })
+            record.partition = owner.partition.partition % Int32(count)
+            tracker.extend(source)
+            outbox.add(Outbox.Letter(record: record, source: source, polled: polled, isList: false))
+        }
+    }
+
+    /// Learns how many partitions the changelog has.
+    mutating func findChangelog() throws(StreamingError) {
+        guard let topic = configuration.sessionsTopic, changelogPartitions == nil, let reader else { return }
+        let count = try reader.partitionCount(of: topic, timeout: Self.questionTimeout)
+        guard count > 0 else { throw .kafka(name: "the topic \(topic) does not exist", detail: "", recovery: .retry) }
+        changelogPartitions = count
+    }
+
+    /// Whether the sessions of a partition must come from the changelog.
+    func needsSessions(_ partition: TopicPartition, committed: Int64?) -> Bool {
+        guard configuration.sessionsTopic != nil, reader != nil, !restored.contains(partition) else { return false }
+        guard let learned = engine.nextOffsets[partition] else { return true }
+        return lost.contains(partition) && (committed ?? 0) > learned
+    }
+
+    mutating func startRestoring(_ partition: TopicPartition, committed: Int64?) throws(StreamingError) {
+        guard let topic = configuration.sessionsTopic, let count = changelogPartitions, let reader else { return }
+        let changelog = TopicPartition(topic: topic, partition: partition.partition % Int32(count))
+        let range = try reader.offsetRange(of: changelog, timeout: Self.questionTimeout)
+        // From the beginning, also where another partition is being restored from the same part.
+        if restoring.waiting[changelog] != nil { try reader.unassign([changelog]) }
+        try reader.assign([changelog: .offset(range.lowerBound)])
+        engine.release(partition)
+        restoring.begin(changelog, .init(partition: partition, committed: committed, end: range.upperBound))
+        notice(.restoring(partition))
+    }
+
+    /// Reads on in the changelog, and starts the partitions whose sessions are complete.
+    mutating func continueRestoring() throws(DeliveryError) {
+        guard !restoring.isEmpty, let reader else { return }
+        var events: [ConsumerEvent] = []
+        reader.poll(into: &events, eventsMax: Self.restoringMax, timeout: .milliseconds(20))
+        for event in events {
+            switch event {
+            case .record(let record): try restore(record)
+            case .endOfPartition(let changelog, let offset): try finishRestoring(changelog, at: offset)
+            case .failure(let error): try handle(error)
+            default: continue
+            }
+        }
+    }
+
+    private mutating func restore(_ record: KafkaRecord) throws(DeliveryError) {
+        let changelog = record.source.topicPartition
+        guard let value = record.value else {
+            guard let key = record.key, let text = String(validating: key, as: UTF8.self), let user = UserID(text) else { return }
+            engine.forget(user)
+            return
+        }
+        // What is no session was not written by this program: it is nobody's loss to pass it over.
+        guard let session = KeptSession(json: value),
+            let waiting = restoring.wait(for: session.through.topicPartition, in: changelog)
+        else { return }
+        try engineCall { engine throws(EngineError) in try engine.adopt(session, readingFrom: waiting.committed ?? 0) }
+        figures.restoredSessions += 1
+    }
+
+    private mutating func finishRestoring(_ changelog: TopicPartition, at offset: Int64) throws(DeliveryError) {
+        for waiting in restoring.finish(changelog, at: offset) {
+            if let committed = waiting.committed { engine.cover(waiting.partition, next: committed) }
+            restored.insert(waiting.partition)
+            awaitingStart.insert(waiting.partition)
+        }
+        guard restoring.waiting[changelog] == nil else { return }
+        do throws(StreamingError) { try reader?.unassign([changelog]) } catch { try handle(error) }
+    }
+
+    /// Restoring that is in vain: the partitions are gone.
+    mutating func stopRestoring(_ partitions: [TopicPartition]) {
+        let idle = restoring.remove(partitions)
+        guard !idle.isEmpty else { return }
+        do throws(StreamingError) { try reader?.unassign(idle) } catch { notice(.passing(error)) }
+    }
+
+    /// A partition is another instance's now.
+    ///
+    /// - Parameter isSettled: whether all that was read of it is committed.
+    mutating func handOver(_ partition: TopicPartition, isSettled: Bool) {
+        restored.remove(partition)
+        guard configuration.sessionsTopic != nil else { return }
+        if isSettled { engine.release(partition) } else { lost.insert(partition) }
+    }
+}

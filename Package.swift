@@ -105,7 +105,7 @@ let package = Package(
         .executableTarget(
             name: "freshet",
             dependencies: [
-                "Events", "EventFiles", "Telemetry", "Tensors", "SequenceModels", "Learning", "Engine", "StateStore", "Streaming", "Settings", "Simulation", "Evaluation",
+                "Events", "Checkpoints", "EventFiles", "Telemetry", "Tensors", "SequenceModels", "Learning", "Engine", "StateStore", "Streaming", "Settings", "Simulation", "Evaluation",
                 "Daemon", "HTTPService", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

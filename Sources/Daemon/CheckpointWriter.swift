@@ -1,17 +1,23 @@
 internal import Checkpoints
 internal import Delivery
 internal import Dispatch
+internal import Logging
 internal import StateStore
 internal import Synchronization
 
 /// Writes checkpoints beside the engine, one at a time: the stream goes on meanwhile.
 final class CheckpointWriter: CheckpointStore, Sendable {
     private let store: StateStore
+    /// Copies the state now and then, beside everything else.
+    private let keeper: GenerationKeeper
+    private let logger: Logger
     private let outcome = Mutex<CheckpointOutcome?>(nil)
     private let queue = DispatchQueue(label: "freshet.checkpoint")
 
-    init(_ store: StateStore) {
+    init(_ store: StateStore, keeper: GenerationKeeper, logger: Logger) {
         self.store = store
+        self.keeper = keeper
+        self.logger = logger
     }
 
     func start(_ checkpoint: Checkpoint) {
@@ -38,9 +44,20 @@ final class CheckpointWriter: CheckpointStore, Sendable {
         queue.sync { write(checkpoint) }
     }
 
+    private func keepGenerationIfDue() {
+        switch keeper.takeOutcome() {
+        case .success(let took): logger.info("kept a copy of the state", metadata: ["took": "\(took)"])
+        case .failure(let error): logger.error("the state could not be copied, the older copy stays: \(error)")
+        case nil: break
+        }
+        keeper.keepIfDue(now: .now)
+    }
+
     private func write(_ checkpoint: Checkpoint) -> CheckpointOutcome {
         do throws(StateStoreError) {
             try store.write(checkpoint)
+            // A state that has read nothing is worth no copy.
+            if !checkpoint.offsets.isEmpty { keepGenerationIfDue() }
             return .written
         } catch {
             return CheckpointOutcome(failed: checkpoint, error: error)

@@ -31,10 +31,11 @@ struct EngineThread: ~Copyable {
         let consumer: Consumer
         let reader: Consumer?
         let producer: Producer
+        SystemdNotifier.restoring(rows: 0)
         do throws(StateStoreError) {
             store = try StateStore(directory: settings.state.directory)
         } catch { throw .state(error) }
-        let restored = try Restoring.engine(from: store, settings, logger: logger)
+        let restored = try Self.engine(from: store, settings, board: board, logger: logger)
         do throws(StreamingError) {
             let kafka = KafkaConfiguration(settings)
             consumer = try Consumer(kafka, topics: [settings.topics.events])
@@ -53,8 +54,33 @@ struct EngineThread: ~Copyable {
         self.logger = logger
         loop = DeliveryLoop(
             DeliveryConfiguration(settings), engine: restored, decoder: decoder, consumer: consumer,
-            reader: reader, producer: producer, store: CheckpointWriter(store), time: time)
+            reader: reader, producer: producer,
+            store: CheckpointWriter(
+                store, keeper: GenerationKeeper(store, interval: settings.state.previousInterval), logger: logger),
+            time: time)
         board.with { $0.isRestored = true }
+    }
+
+    /// The engine of the stored state, or a new one. Its progress counts as life, for systemd and for `/livez`.
+    private static func engine(
+        from store: StateStore, _ settings: Settings, board: Board, logger: Logger
+    ) throws(DaemonError) -> Engine {
+        let configuration = EngineConfiguration(settings)
+        let restored = try Restoring.engine(from: store, configuration) { rows in
+            SystemdNotifier.restoring(rows: rows)
+            board.with { $0.heartbeat = ContinuousClock.now }
+        }
+        if let restored {
+            logger.info(
+                "restored",
+                metadata: [
+                    "items": "\(restored.itemCount)", "users": "\(restored.userCount)",
+                    "model_version": "\(restored.modelVersion)",
+                ])
+            return restored
+        }
+        logger.info("starting without stored state", metadata: ["directory": "\(store.directory)"])
+        do throws(EngineError) { return try Engine(configuration) } catch { throw .engine(error) }
     }
 
     /// Runs until the board says stop, then drains.

@@ -1,30 +1,40 @@
 internal import Checkpoints
 public import Engine
 internal import Events
-internal import Logging
-internal import Settings
 public import StateStore
 
-/// Makes the engine of a stored state.
+/// Makes an engine of a stored state.
 public enum Restoring {
+    /// Rows between two calls of `onProgress`: some tenths of a second.
+    private static let progressRows = 50_000
+
+    /// - Parameter onProgress: told how many rows are restored, now and then.
     /// - Returns: nil where nothing is stored yet.
     public static func engine(
-        from store: StateStore, _ configuration: EngineConfiguration
+        from store: StateStore, _ configuration: EngineConfiguration, onProgress: (Int) -> Void
     ) throws(DaemonError) -> Engine? {
         do {
             guard let stored = try store.modelDescription() else { return nil }
             var restorer = try EngineRestorer(configuration, stored: stored)
             var failure: EngineError?
+            var rows = 0
+            func count() {
+                rows += 1
+                if rows % progressRows == 0 { onProgress(rows) }
+            }
             try store.forEachItem { row in
                 guard failure == nil else { return }
                 do throws(EngineError) { try restorer.add(row) } catch { failure = error }
+                count()
             }
             if let failure { throw failure }
             try store.forEachUser { row in
                 guard failure == nil else { return }
                 do throws(EngineError) { try restorer.add(row) } catch { failure = error }
+                count()
             }
             if let failure { throw failure }
+            onProgress(rows)
             return try restorer.finish(blobs: try store.blobs(), offsets: try store.offsets())
         } catch let error as EngineError {
             throw .engine(error)
@@ -33,23 +43,5 @@ public enum Restoring {
         } catch {
             throw .state(store.damage("\(error)"))
         }
-    }
-
-    /// The engine of the stored state where there is one, else a new one.
-    static func engine(
-        from store: StateStore, _ settings: Settings, logger: Logger
-    ) throws(DaemonError) -> Engine {
-        let configuration = EngineConfiguration(settings)
-        if let engine = try engine(from: store, configuration) {
-            logger.info(
-                "restored",
-                metadata: [
-                    "items": "\(engine.itemCount)", "users": "\(engine.userCount)",
-                    "model_version": "\(engine.modelVersion)",
-                ])
-            return engine
-        }
-        logger.info("starting without stored state", metadata: ["directory": "\(store.directory)"])
-        do throws(EngineError) { return try Engine(configuration) } catch { throw .engine(error) }
     }
 }

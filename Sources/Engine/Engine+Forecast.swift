@@ -42,7 +42,7 @@ extension Engine {
     }
 
     /// Where a user has no session: no row is this one.
-    private static let noRow = -1
+    static let noRow = -1
 
     /// The events whose items are known, as encoders read them; of one event more than is read, only its time.
     func window(of events: [Event]) -> [SessionEvent] {

@@ -20,7 +20,7 @@ extension Engine {
             try rank(window, limit: limit(rules, excluded))
             let pool = pool(row: row, slot: 0, window: window.map(\.item))
             let order = order(ofSlot: 0, pool: pool, weights: weights(row: row))
-            let items = items(order, row: row, excluded: excluded, count: rules.count)
+            let items = items(order, window: window.map(\.item), excluded: excluded, count: rules.count)
             return (recommendation(user, items, asOf: now, now: now, source: nil), false)
         }
         return (popularList(user, count: rules.count, asOf: now, now: now, source: nil), true)
@@ -30,10 +30,41 @@ extension Engine {
     func popularList(
         _ user: UserID, count: Int, asOf: Timestamp, now: Timestamp, source: RecordSource?
     ) -> Recommendation {
-        let items = yardsticks.popularity.order.prefix(count).map { item in
+        recommendation(user, popularItems(count), asOf: asOf, now: now, source: source)
+    }
+
+    /// A list for a session that nobody keeps; learns nothing and changes nothing.
+    ///
+    /// - Parameter session: its items, oldest first; those that are not known do not count.
+    /// - Returns: the list, and whether it is the popular one because none of them is known.
+    public mutating func recommendation(
+        after session: [ItemID], rules: ListRules
+    ) throws(EngineError) -> (items: [ScoredItem], isFallback: Bool) {
+        let known = session.compactMap { catalog.row(of: $0) }
+        let window = known.suffix(windowMax - 1).map { SessionEvent(item: $0) }
+        guard let last = known.last else { return (popularItems(rules.count), true) }
+        var left: [ItemIndex] = []
+        if rules.exclusions.contains(.current) { left.append(last) }
+        if rules.exclusions.contains(.seen) { left += known }
+        let excluded = ItemSet(left)
+        try rank(window, limit: limit(rules, excluded))
+        var pool: CandidatePool?
+        if configuration.encoder == .ensemble {
+            let items = window.map(\.item)
+            var counted = CandidatePool(sessionLength: known.count, sequence: sequence)
+            let candidates = yardsticks.candidates(
+                after: items, session: Self.noRow, excluding: [], neighborsMax: Self.membersCandidatesMax)
+            yardsticks.fill(&counted, with: candidates, count: Self.membersCandidatesMax)
+            pool = completed(counted, slot: 0, window: items, later: [])
+        }
+        let order = order(ofSlot: 0, pool: pool, weights: blend.weights(sessionLength: known.count))
+        return (items(order, window: window.map(\.item), excluded: excluded, count: rules.count), false)
+    }
+
+    private func popularItems(_ count: Int) -> [ScoredItem] {
+        yardsticks.popularity.order.prefix(count).map { item in
             ScoredItem(item: catalog.id(of: item), score: Float(yardsticks.popularity.count(of: item)))
         }
-        return recommendation(user, items, asOf: asOf, now: now, source: source)
     }
 
     /// Whether the lists of a group must be made before `event` is staged, so that they are what they
@@ -72,7 +103,9 @@ extension Engine {
                 pool = completed(counted, slot: slot, window: window(ofRow: member.row).map(\.item), later: later)
             }
             let order = order(ofSlot: slot, pool: pool, weights: member.weights)
-            let items = items(order, row: member.row, excluded: member.excluded, count: configuration.rules.count)
+            let items = items(
+                order, window: window(ofRow: member.row).map(\.item), excluded: member.excluded,
+                count: configuration.rules.count)
             let user = sessions[member.row].user
             answers[member.place] = .list(
                 recommendation(user, items, asOf: member.asOf, now: now, source: member.source))
@@ -105,10 +138,9 @@ extension Engine {
 
     /// The best candidates that the rules leave, with their reasons.
     private mutating func items(
-        _ order: [(item: ItemIndex, score: Float)], row: Int, excluded: ItemSet, count: Int
+        _ order: [(item: ItemIndex, score: Float)], window: [ItemIndex], excluded: ItemSet, count: Int
     ) -> [ScoredItem] {
         guard let member = members.first else { return [] }
-        let window = window(ofRow: row).map(\.item)
         explanation.begin(session: window.span, in: member.snapshot)
         var items: [ScoredItem] = []
         items.reserveCapacity(count)

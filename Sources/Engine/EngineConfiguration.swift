@@ -1,3 +1,4 @@
+public import Checkpoints
 public import Events
 public import Learning
 public import SequenceModels
@@ -56,6 +57,24 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var modelName: String {
         guard encoder == .ensemble else { return encoder.rawValue }
         return encoder.rawValue + "(" + ensembleMembers.map(\.rawValue).joined(separator: ",") + ")"
+    }
+
+    /// Makes this the configuration of a stored model: its kind, its members, its width.
+    ///
+    /// - Returns: false, and nothing changed, where this version knows no such model.
+    public mutating func adopt(_ stored: ModelDescription) -> Bool {
+        let parts = stored.encoder.split(separator: "(", maxSplits: 1)
+        guard let kind = parts.first.flatMap({ Encoder(rawValue: String($0)) }) else { return false }
+        var adopted = self
+        adopted.encoder = kind
+        adopted.learner.dimensions = stored.dimensions
+        if parts.count == 2 {
+            let names = parts[1].dropLast().split(separator: ",")
+            adopted.ensembleMembers = names.compactMap { EncoderKind(rawValue: String($0)) }
+        }
+        guard adopted.modelName == stored.encoder else { return false }
+        self = adopted
+        return true
     }
 
     /// The models that are measured: the served one first.

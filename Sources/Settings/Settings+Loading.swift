@@ -65,6 +65,8 @@ extension Settings {
         settings.state.directory = reader.text("state.directory", default: "/var/lib/freshet")
         settings.state.checkpointInterval = reader.duration(
             "state.checkpoint_interval", default: "10s", in: .milliseconds(100)...(.seconds(3600)))
+        settings.state.previousInterval = reader.duration(
+            "state.previous_interval", default: "15m", in: .seconds(10)...(.seconds(86_400)))
         settings.http = http(&reader)
         settings.log.level = reader.choice(
             "log.level", default: "info", of: ["trace", "debug", "info", "notice", "warning", "error", "critical"])

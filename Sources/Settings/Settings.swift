@@ -80,6 +80,7 @@ public struct Settings: Sendable, Equatable {
     public struct State: Sendable, Equatable {
         public var directory = ""
         public var checkpointInterval = Duration.zero
+        public var previousInterval = Duration.zero
     }
 
     public struct HTTP: Sendable, Equatable {

@@ -8,7 +8,9 @@ struct Freshet: AsyncParsableCommand {
         commandName: "freshet",
         abstract: "Turns a Kafka stream of user events into a stream of recommendations that learn from every event.",
         version: "0.1.0",
-        subcommands: [Run.self, Demo.self, Check.self, Evaluate.self, Train.self])
+        subcommands: [
+            Run.self, Demo.self, Check.self, Evaluate.self, Train.self, Inspect.self, Recommend.self, Status.self,
+        ])
 }
 
 /// Ends the process with one sentence and an exit code, never with a stack trace.
@@ -22,5 +24,6 @@ enum ExitStatus {
     static let usage: Int32 = 64
     static let unreachable: Int32 = 69
     static let internalError: Int32 = 70
+    static let state: Int32 = 74
     static let configuration: Int32 = 78
 }

@@ -78,7 +78,7 @@ struct Train: ParsableCommand {
         let configuration = try engineConfiguration()
         // The state first: what does not fit is told before anything is read or learned.
         let store = try StateStore(directory: state)
-        let stored = try Restoring.engine(from: store, configuration)
+        let stored = try Restoring.engine(from: store, configuration, onProgress: { _ in })
         var history = EventHistory()
         try history.read(events)
         guard history.count > 0 else {
@@ -127,7 +127,7 @@ struct Train: ParsableCommand {
         }
         guard bestEpoch < trainer.epoch else { return }
         print("keeping epoch \(bestEpoch)")
-        if let engine = try Restoring.engine(from: store, configuration) { trainer.replaceEngine(engine) }
+        if let engine = try Restoring.engine(from: store, configuration, onProgress: { _ in }) { trainer.replaceEngine(engine) }
     }
 
     private static func rendered(_ losses: [String: Double]) -> String {

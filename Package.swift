@@ -94,7 +94,7 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "CSystemd", "Events", "Checkpoints", "Telemetry", "Tensors", "SequenceModels", "Learning", "Engine", "StateStore",
+                "CSystemd", "Events", "Checkpoints", "Telemetry", "Tensors", "SequenceModels", "Learning", "Serving", "Engine", "StateStore",
                 "Streaming", "Settings", "Delivery", "HTTPService",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -161,6 +161,8 @@ void kn_top_many_u8i8(const kn_packed_table *table, const kn_packed_query *queri
     packed->top_many(table, queries, count, first, blocks, lists);
 }
 
+void kn_top_f32(const float *scores, size_t n, const kn_top_list *list) { packed->top_scores(scores, n, list); }
+
 int32_t kn_peak_u8i8(size_t rounds) { return packed->peak(rounds); }
 
 float kn_magnitude_f32(const float *x, size_t n) { return floats->magnitude(x, n); }

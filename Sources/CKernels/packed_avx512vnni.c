@@ -241,6 +241,20 @@ static void top_many(const kn_packed_table *table, const kn_packed_query *querie
     for (size_t q = 0; q < count; q++) top(table, queries + q, first + done, blocks - done, lists + q);
 }
 
+static void top_scores(const float *scores, size_t n, const kn_top_list *list) {
+    __m512 threshold = _mm512_set1_ps(list_threshold(list));
+    for (size_t row = 0; row < n; row += KN_BLOCK_ROWS) {
+        const __mmask16 left = n - row >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << (n - row)) - 1);
+        unsigned above = _mm512_mask_cmp_ps_mask(left, _mm512_maskz_loadu_ps(left, scores + row), threshold, _CMP_GT_OQ);
+        if (__builtin_expect(above == 0, 1)) continue;
+        for (; above != 0; above &= above - 1) {
+            const size_t place = row + (size_t)__builtin_ctz(above);
+            if (scores[place] > list_threshold(list)) list_insert(list, scores[place], (uint32_t)place);
+        }
+        threshold = _mm512_set1_ps(list_threshold(list));
+    }
+}
+
 static int32_t peak(size_t rounds) {
     enum { CHAINS = 16, PRODUCTS = 64 };
     __m512i sums[CHAINS], one = _mm512_set1_epi8(3), other = _mm512_set1_epi8(5);
@@ -255,6 +269,6 @@ static int32_t peak(size_t rounds) {
     return _mm512_reduce_add_epi32(sums[0]);
 }
 
-const kn_packed_kernels kn_packed_avx512vnni = {.score = score, .top = top, .top_many = top_many, .peak = peak};
+const kn_packed_kernels kn_packed_avx512vnni = {.score = score, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};
 #pragma clang attribute pop
 #endif

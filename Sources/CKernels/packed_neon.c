@@ -61,6 +61,10 @@ static void top_many(const kn_packed_table *table, const kn_packed_query *querie
     for (size_t q = 0; q < count; q++) top(table, queries + q, first, blocks, lists + q);
 }
 
+static void top_scores(const float *scores, size_t n, const kn_top_list *list) {
+    for (size_t row = 0; row < n; row++) list_offer_score(scores[row], row, list);
+}
+
 static int32_t peak(size_t rounds) {
     enum { CHAINS = 8, PRODUCTS = 16 };
     int32x4_t sums[CHAINS] = {0};
@@ -75,6 +79,6 @@ static int32_t peak(size_t rounds) {
     return sum;
 }
 
-const kn_packed_kernels kn_packed_neon = {.score = score, .top = top, .top_many = top_many, .peak = peak};
+const kn_packed_kernels kn_packed_neon = {.score = score, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};
 #pragma clang attribute pop
 #endif

@@ -43,6 +43,10 @@ static void top_many(const kn_packed_table *table, const kn_packed_query *querie
     for (size_t q = 0; q < count; q++) top(table, queries + q, first, blocks, lists + q);
 }
 
+static void top_scores(const float *scores, size_t n, const kn_top_list *list) {
+    for (size_t row = 0; row < n; row++) list_offer_score(scores[row], row, list);
+}
+
 static int32_t peak(size_t rounds) {
     int32_t sums[KN_BLOCK_ROWS] = {0};
     for (size_t round = 0; round < rounds; round++)
@@ -53,4 +57,4 @@ static int32_t peak(size_t rounds) {
     return sum;
 }
 
-const kn_packed_kernels kn_packed_plain = {.score = score, .top = top, .top_many = top_many, .peak = peak};
+const kn_packed_kernels kn_packed_plain = {.score = score, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};

@@ -3,6 +3,7 @@ public import Engine
 internal import Events
 internal import Learning
 internal import SequenceModels
+internal import Serving
 public import Settings
 public import Streaming
 
@@ -15,6 +16,7 @@ extension EngineConfiguration {
         qualityDropMax = settings.learning.rollbackDrop
         learner.optimizer = DenseOptimizer.Kind(rawValue: settings.learning.optimizer) ?? .adam
         learner.dropout = Float(settings.learning.dropout)
+        index = IndexMode(rawValue: settings.model.index) ?? .automatic
         learner.dimensions = settings.model.dimensions
         learner.itemsMax = settings.model.itemsMax
         learner.window = settings.learning.window

@@ -36,6 +36,8 @@ struct EngineThread: ~Copyable {
             store = try StateStore(directory: settings.state.directory)
         } catch { throw .state(error) }
         let restored = try Self.engine(from: store, settings, board: board, logger: logger)
+        // What is measured differs from run to run, and so would the lists.
+        if !settings.learning.isReproducible { restored.measure(with: WallClock.nanoseconds) }
         do throws(StreamingError) {
             let kafka = KafkaConfiguration(settings)
             consumer = try Consumer(kafka, topics: [settings.topics.events])

@@ -1,7 +1,7 @@
 public import Events
 public import Learning
 internal import SequenceModels
-internal import Serving
+public import Serving
 internal import Tensors
 
 /// The state machine of the product: events in, lists out, and a model that has learned from them.
@@ -58,7 +58,7 @@ public struct Engine: ~Copyable {
         var members: [NeuralMember] = []
         for kind in configuration.neuralMembers {
             members.append(
-                try NeuralMember(configuration.learner(of: kind), candidatesMax: ListRules.countMax + excludedMax))
+                try NeuralMember(configuration.learner(of: kind), index: configuration.index, candidatesMax: ListRules.countMax + excludedMax))
         }
         self.members = members
         guards = members.map { _ in QualityGuard(dropMax: configuration.qualityDropMax) }
@@ -137,6 +137,12 @@ public struct Engine: ~Copyable {
         yardsticks.remove(session: row)
         changes.removeUser(user)
         return true
+    }
+
+    /// Hands in a stopwatch, with which the cheaper way to find lists is chosen. Without one lists are exact
+    /// unless the configuration says otherwise.
+    public func measure(with stopwatch: @escaping Stopwatch) {
+        for member in members { member.measure(with: stopwatch) }
     }
 
     /// What may change while running.

@@ -2,6 +2,7 @@ public import Checkpoints
 public import Events
 public import Learning
 public import SequenceModels
+public import Serving
 
 /// What the engine must know before its first event. Times and chance are handed in with the events.
 public struct EngineConfiguration: Sendable, Equatable {
@@ -9,6 +10,8 @@ public struct EngineConfiguration: Sendable, Equatable {
     /// The neural models of the ensemble.
     public var ensembleMembers: [EncoderKind] = [.gru, .attention]
     public var learner = LearnerConfiguration()
+    /// How lists are found among the items.
+    public var index = IndexMode.automatic
     /// Newest events kept a user.
     public var sessionLengthMax = 50
     public var usersMax = 1_000_000

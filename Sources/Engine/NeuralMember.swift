@@ -21,11 +21,11 @@ final class NeuralMember {
 
     var name: String { kind.rawValue }
 
-    init(_ configuration: LearnerConfiguration, candidatesMax: Int) throws(EngineError) {
+    init(_ configuration: LearnerConfiguration, index: IndexMode, candidatesMax: Int) throws(EngineError) {
         kind = configuration.encoder
         learner = Learner(configuration)
-        snapshot = Snapshot(capacity: configuration.itemsMax, serving: learner.encoder)
-        recommender = Recommender(dimensions: configuration.dimensions, candidatesMax: candidatesMax)
+        snapshot = Snapshot(capacity: configuration.itemsMax, serving: learner.encoder, index: index)
+        recommender = Recommender(dimensions: configuration.dimensions, candidatesMax: candidatesMax, index: index)
         try refreshEncoder()
     }
 
@@ -52,13 +52,16 @@ final class NeuralMember {
         }
     }
 
+    /// Measures lists from now on, so that the cheaper way to find them is taken.
+    func measure(with stopwatch: @escaping Stopwatch) { recommender.stopwatch = stopwatch }
+
     /// Ranks every item for the sessions in the first `count` slots.
     func rank(_ count: Int) { recommender.rank(count, in: snapshot) }
 
     /// Ranks every item but some for the session in the first slot.
     func rank(excluding excluded: ItemSet) {
         let biases = snapshot.hide(excluded)
-        recommender.rank(1, in: snapshot)
+        recommender.rankExactly(1, in: snapshot)
         snapshot.show(excluded, biases: biases)
     }
 

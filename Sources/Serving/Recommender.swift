@@ -18,8 +18,19 @@ public struct Recommender: ~Copyable {
     /// Sessions that are ranked together at most.
     public static let sessionsMax = QuantizedQueries.scanMax
 
-    /// - Parameter candidatesMax: list length plus the most items that rules can take out of it.
-    public init(dimensions: Int, candidatesMax: Int) {
+    private var choice: RankingChoice
+    private var probe = ClusterProbe()
+    /// What the index found where the exact lists are made as well.
+    private var found: [TopK]
+    /// Measures what lists cost; without it the automatic choice is the exact one.
+    public var stopwatch: Stopwatch?
+
+    /// - Parameters:
+    ///   - candidatesMax: list length plus the most items that rules can take out of it.
+    ///   - mode: how lists are found in a snapshot that has an index.
+    public init(dimensions: Int, candidatesMax: Int, index mode: IndexMode) {
+        choice = RankingChoice(mode: mode)
+        found = (0..<Self.sessionsMax).map { _ in TopK(capacity: candidatesMax) }
         queries = QuantizedQueries(capacity: Self.sessionsMax, columns: dimensions)
         hidden = Matrix(rows: 1, columns: dimensions)
         candidates = (0..<Self.sessionsMax).map { _ in TopK(capacity: candidatesMax) }
@@ -51,7 +62,39 @@ public struct Recommender: ~Copyable {
 
     /// Ranks every item of the snapshot for the sessions in the first `count` slots, into ``candidates``.
     public mutating func rank(_ count: Int, in snapshot: borrowing Snapshot) {
+        switch snapshot.hasCompleteIndex ? choice.next(isTimed: stopwatch != nil, count: count) : .exact {
+        case .exact: snapshot.items.topK(queries, count: count, into: &candidates)
+        case .approximate:
+            snapshot.rankApproximately(queries, count, reach: choice.reach, using: &probe, into: &candidates)
+        case .both: compare(count, in: snapshot)
+        }
+    }
+
+    /// The same without the index, which knows of no hidden item.
+    public mutating func rankExactly(_ count: Int, in snapshot: borrowing Snapshot) {
         snapshot.items.topK(queries, count: count, into: &candidates)
+    }
+
+    /// Ranks both ways; the exact lists are the ones that count.
+    private mutating func compare(_ count: Int, in snapshot: borrowing Snapshot) {
+        for slot in 0..<count { found[slot].removeAll(limit: candidates[slot].limit) }
+        let began = stopwatch?()
+        snapshot.rankApproximately(queries, count, reach: choice.reach, using: &probe, into: &found)
+        let between = stopwatch?()
+        snapshot.items.topK(queries, count: count, into: &candidates)
+        let ended = stopwatch?()
+        var (common, wanted) = (0, 0)
+        for slot in 0..<count {
+            // The last score of the exact list tells which of the others belong there.
+            let exact = candidates[slot]
+            guard exact.count > 0 else { continue }
+            let last = exact.score(at: exact.count - 1)
+            wanted += exact.count
+            common += (0..<found[slot].count).count { found[slot].score(at: $0) >= last }
+        }
+        var times: (exact: UInt64, approximate: UInt64)?
+        if let began, let between, let ended { times = (ended &- between, between &- began) }
+        choice.compare(found: common, wanted: wanted, count: count, times: times)
     }
 
     /// The score of one item for the session in `slot`, as it was encoded last.

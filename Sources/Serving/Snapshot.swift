@@ -8,12 +8,20 @@ public import Tensors
 public struct Snapshot: ~Copyable {
     /// [V x D], packed for the top-k scan.
     public private(set) var items: QuantizedTable
+    /// The same rows in clusters, from as many items on as pay for it.
+    private var index: ClusteredIndex
+    private let indexedItemsMin: Int
     let encoder: any QuantizedEncoder
     public let dimensions: Int
 
+    /// Items from which on an index is kept where the choice is free: below, a scan is done before it pays.
+    public static let automaticItemsMin = 150_000
+
     /// - Parameter encoder: the float encoder that is served, its width D a multiple of 16.
-    public init(capacity: Int, serving encoder: any SequenceEncoder) {
+    public init(capacity: Int, serving encoder: any SequenceEncoder, index mode: IndexMode) {
         dimensions = encoder.dimensions
+        indexedItemsMin = Self.itemsBeforeIndex(mode)
+        index = ClusteredIndex(capacity: mode == .exact ? 1 : capacity, columns: encoder.dimensions)
         items = QuantizedTable(capacity: capacity, columns: dimensions)
         self.encoder = Self.twin(of: encoder)
     }
@@ -40,6 +48,15 @@ public struct Snapshot: ~Copyable {
     public mutating func refreshItem(_ item: ItemIndex, from table: borrowing EmbeddingTable) throws(TensorError) {
         let row = Int(item)
         try items.setRow(row, from: table.vectors, sourceRow: row, bias: table.biases[0, row])
+        if items.count >= indexedItemsMin { index.refresh(item, from: items) }
+    }
+
+    private static func itemsBeforeIndex(_ mode: IndexMode) -> Int {
+        switch mode {
+        case .exact: .max
+        case .approximate: 1
+        case .automatic: automaticItemsMin
+        }
     }
 
     /// Takes items out of the rankings that follow, until ``show(_:biases:)``: for a user who has seen
@@ -61,5 +78,17 @@ public struct Snapshot: ~Copyable {
     /// Takes an item out of every later list at once.
     public mutating func removeItem(_ item: ItemIndex) {
         items.removeRow(Int(item))
+        index.remove(item)
+    }
+
+    /// Whether there is an index that knows every row.
+    var hasCompleteIndex: Bool { index.isComplete }
+
+    /// Asks the index for the best rows of the first `count` queries.
+    func rankApproximately(
+        _ queries: borrowing QuantizedQueries, _ count: Int, reach: Float, using probe: inout ClusterProbe,
+        into lists: inout [TopK]
+    ) {
+        for slot in 0..<count { index.rank(queries, slot, reach: reach, using: &probe, into: &lists[slot]) }
     }
 }

@@ -57,6 +57,7 @@ extension Settings {
             reader.report("model.members", "names a model twice, or none")
         }
         settings.model.dimensions = reader.integer("model.dimensions", default: 64, in: 16...512)
+        settings.model.index = reader.choice("model.index", default: "auto", of: ["auto", "exact", "approximate"])
         if settings.model.dimensions % 16 != 0 { reader.report("model.dimensions", "is not a multiple of 16") }
         settings.model.itemsMax = reader.integer("model.max_items", default: 1_000_000, in: 16...16_000_000)
         settings.sessions.length = reader.integer("sessions.length", default: 50, in: 2...1000)

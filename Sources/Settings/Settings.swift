@@ -54,6 +54,7 @@ public struct Settings: Sendable, Equatable {
         public var encoder = ""
         public var members: [String] = []
         public var dimensions = 0
+        public var index = ""
         public var itemsMax = 0
     }
 

@@ -64,6 +64,36 @@ internal import CKernels
         finish(slot, scale: table.scale(ofRow: row))
     }
 
+    /// The length of a query as it was quantized.
+    public func norm(_ slot: Int) -> Float {
+        precondition(slot >= 0 && slot < capacity, "the query is there")
+        var sum: Int32 = 0
+        let start = unsafe values(slot)
+        for column in 0..<columns { unsafe sum &+= Int32(start[column]) &* Int32(start[column]) }
+        return Float(sum).squareRoot() * scale(slot)
+    }
+
+    /// Makes `list` the list that rows are offered to for a query, up to `end`.
+    public func begin(_ list: borrowing TopK, _ slot: Int) {
+        precondition(slot >= 0 && slot < capacity, "the query is there")
+        load(list, slot)
+    }
+
+    /// What a row must score to be taken into the list of a query that has begun.
+    public func threshold(_ slot: Int) -> Float {
+        precondition(slot >= 0 && slot < capacity, "the query is there")
+        let list = unsafe lists.start[slot]
+        return unsafe list.scores[list.limit - 1]
+    }
+
+    /// Takes the list of a query back.
+    public func end(_ slot: Int, into list: inout TopK) {
+        precondition(slot >= 0 && slot < capacity, "the query is there")
+        let limit = unsafe lists.start[slot].limit
+        precondition(limit == list.limit, "the list that began")
+        store(slot, into: &list)
+    }
+
     /// Makes `list` the list of a query, for scans.
     func load(_ list: borrowing TopK, _ slot: Int) {
         let place = slot * TopK.capacityMax

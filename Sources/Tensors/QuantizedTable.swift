@@ -10,23 +10,26 @@ internal import CKernels
     public let capacity: Int
     public let columns: Int
     /// Rows in use: one more than the highest that was ever set.
-    public private(set) var count = 0
+    public internal(set) var count = 0
 
     /// Blocks of 16 rows: values, then scales, then biases.
-    private let blocks: ReservedMemory<UInt8>
+    let blocks: ReservedMemory<UInt8>
     /// One row, before it is packed.
     private let row: ReservedMemory<Int8>
 
     static let blockRows = Int(KN_BLOCK_ROWS)
+    /// Rows that are scored together: tables whose every row is scored come in multiples of it.
+    public static let rowsUnit = blockRows
     static let groupColumns = Int(KN_GROUP_COLUMNS)
     /// Blocks that several rounds of queries read from the second-level cache, after the first brought them there.
     private static let sharedBlocks = 128
 
-    public init(capacity: Int, columns: Int) {
+    public init(capacity: Int, columns: Int, pages: MemoryPages = .large) {
         precondition(capacity > 0 && columns > 0, "a table has a row and a column")
         self.capacity = capacity
         self.columns = columns
-        blocks = ReservedMemory(count: (capacity + Self.blockRows - 1) / Self.blockRows * Self.blockBytes(columns))
+        let blockCount = (capacity + Self.blockRows - 1) / Self.blockRows
+        blocks = ReservedMemory(count: blockCount * Self.blockBytes(columns), pages: pages)
         row = ReservedMemory(count: Self.groups(columns) * Self.groupColumns)
     }
 
@@ -78,14 +81,21 @@ internal import CKernels
         unsafe tail(of: index)[Self.blockRows] = bias
     }
 
-    /// The values of a row, as near as int8 tells.
+    /// The values of a row, as near as int8 tells, into the first of a target that may be wider.
     public func dequantizeRow(_ index: Int, into target: inout MutableSpan<Float>) {
-        precondition(index >= 0 && index < count && target.count == columns, "the row is in use")
+        precondition(index >= 0 && index < count && target.count >= columns, "the row is in use")
         let scale = scale(ofRow: index)
         let start = unsafe blocks.start + offset(of: index)
-        for column in 0..<columns {
-            let place = column / Self.groupColumns * Self.groupBytes + column % Self.groupColumns
-            target[column] = unsafe Float(Int(start[place]) - 128) * scale
+        let (columns, whole) = (columns, columns / Self.groupColumns)
+        for group in 0..<whole {
+            for place in 0..<Self.groupColumns {
+                let value = unsafe start[group &* Self.groupBytes &+ place]
+                target[group &* Self.groupColumns &+ place] = Float(Int32(value) &- 128) * scale
+            }
+        }
+        for column in whole * Self.groupColumns..<columns {
+            let value = unsafe start[whole * Self.groupBytes + column % Self.groupColumns]
+            target[column] = Float(Int32(value) &- 128) * scale
         }
     }
 
@@ -97,7 +107,7 @@ internal import CKernels
 
     /// The scores of all rows in use.
     ///
-    /// - Parameter result: [count]
+    /// - Parameter result: [count], a multiple of 16
     public func scores(_ queries: borrowing QuantizedQueries, _ slot: Int, into result: inout MutableSpan<Float>) {
         precondition(queries.columns == columns && result.count == count, "a score for every row")
         precondition(count % Self.blockRows == 0 && slot >= 0 && slot < queries.capacity, "whole blocks")
@@ -148,29 +158,29 @@ internal import CKernels
         for query in 0..<queryCount { queries.store(query, into: &lists[query]) }
     }
 
-    private var kernelTable: kn_packed_table {
+    var kernelTable: kn_packed_table {
         unsafe kn_packed_table(blocks: blocks.start, groups: Self.groups(columns), names: nil)
     }
 
     /// Bytes of one group of columns of a block.
-    private static let groupBytes = Int(KN_GROUP_BYTES)
+    static let groupBytes = Int(KN_GROUP_BYTES)
 
-    private static func blockBytes(_ columns: Int) -> Int { groups(columns) * groupBytes + Int(KN_TAIL_BYTES) }
+    static func blockBytes(_ columns: Int) -> Int { groups(columns) * groupBytes + Int(KN_TAIL_BYTES) }
 
     /// Where the first value of a row stands.
-    private func offset(of index: Int) -> Int {
+    func offset(of index: Int) -> Int {
         index / Self.blockRows * Self.blockBytes(columns) + index % Self.blockRows * Self.groupColumns
     }
 
     /// Where the scale of a row stands; its bias is `blockRows` floats behind.
-    private func tail(of index: Int) -> UnsafeMutablePointer<Float> {
+    func tail(of index: Int) -> UnsafeMutablePointer<Float> {
         let block = index / Self.blockRows * Self.blockBytes(columns)
         let start = unsafe UnsafeMutableRawPointer(blocks.start + block + Self.groups(columns) * Self.groupBytes)
         return unsafe start.assumingMemoryBound(to: Float.self) + index % Self.blockRows
     }
 
     /// Brings the blocks up to that of `index` into use: rows nobody has set score -∞.
-    private mutating func openBlocks(through index: Int) {
+    mutating func openBlocks(through index: Int) {
         let opened = (count + Self.blockRows - 1) / Self.blockRows * Self.blockRows
         let needed = (index / Self.blockRows + 1) * Self.blockRows
         if needed > opened {

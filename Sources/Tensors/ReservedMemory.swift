@@ -7,8 +7,10 @@ internal import Glibc
     let count: Int
     private let byteCount: Int
 
-    /// - Parameter count: elements. Starts on a page, so on 64 bytes.
-    init(count: Int) {
+    /// - Parameters:
+    ///   - count: elements. The first starts on a page, so on 64 bytes.
+    ///   - pages: of what size, where there is much memory.
+    init(count: Int, pages: MemoryPages = .large) {
         let size = max(1, count) * MemoryLayout<Element>.stride
         let memory = unsafe mmap(
             nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
@@ -19,13 +21,21 @@ internal import Glibc
         self.count = count
         byteCount = size
         // In pages of 2 MiB a random row costs one miss instead of two; a system that has none says no.
-        if size >= Self.hugeBytes { unsafe _ = madvise(memory, size, MADV_HUGEPAGE) }
+        if pages == .large, size >= Self.largeBytes { unsafe _ = madvise(memory, size, MADV_HUGEPAGE) }
     }
 
     /// From here on memory comes in large pages: the last one in use is then at most a quarter of it.
-    private static var hugeBytes: Int { 8 << 20 }
+    private static var largeBytes: Int { 8 << 20 }
 
     deinit {
         unsafe munmap(start, byteCount)
     }
+}
+
+/// The pages that memory comes in as it is first touched.
+public enum MemoryPages: Sendable {
+    /// Of 2 MiB: rows at random are reached faster, but bringing one in takes milliseconds.
+    case large
+    /// Of 4 KiB: no touch takes long.
+    case small
 }

@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// The best of a stream of scored rows, at most `limit` of them: falling score, equal scores in the order in
 /// which they came.
 ///
@@ -48,6 +50,22 @@ public struct TopK: Sendable {
         }
         (scores[place], names[place]) = (score, UInt32(truncatingIfNeeded: index))
         count = min(count + 1, limit)
+    }
+
+    /// Takes the best of scores that are known: the score of index i is `candidates[i]`.
+    public mutating func offer(_ candidates: [Float]) {
+        let limit = limit
+        unsafe scores.withUnsafeMutableBufferPointer { scores in
+            unsafe names.withUnsafeMutableBufferPointer { names in
+                unsafe candidates.withUnsafeBufferPointer { candidates in
+                    var list = unsafe kn_top_list(scores: scores.baseAddress, names: names.baseAddress, limit: limit)
+                    guard let start = candidates.baseAddress else { return }
+                    unsafe kn_top_f32(start, candidates.count, &list)
+                }
+            }
+        }
+        count = 0
+        while count < limit && scores[count] > -.infinity { count += 1 }
     }
 
     public func index(at place: Int) -> Int {

@@ -21,12 +21,22 @@ struct BenchLine: Encodable {
     var p99Microseconds: Double?
     var perSecond: Double?
     var limitMicroseconds: Double?
+    var recall: Double?
+    var updatesPerSecond: Double?
+    var rowsRead: Double?
+    /// The longest that one update took.
+    var pauseMicroseconds: Double?
+    var buildMicroseconds: Double?
     var residentBytes: UInt64?
     var commit = ""
 
     enum CodingKeys: String, CodingKey {
         case bench, items, dimensions, queries, encoder, length, index, batch, negatives, users, events, rate, threads
-        case isa, commit
+        case isa, commit, recall
+        case updatesPerSecond = "updates_per_second"
+        case rowsRead = "rows_read"
+        case pauseMicroseconds = "pause_us"
+        case buildMicroseconds = "build_us"
         case medianMicroseconds = "median_us"
         case p99Microseconds = "p99_us"
         case perSecond = "per_second"

@@ -17,6 +17,7 @@ struct Measure: ParsableCommand {
 
     enum Bench: String, ExpressibleByArgument, CaseIterable {
         case exactTop20 = "exact_top20"
+        case approximateTop20 = "approximate_top20"
         case encode
         case eventToList = "event_to_list"
         case train
@@ -28,6 +29,7 @@ struct Measure: ParsableCommand {
         func run(_ print: (BenchLine) throws -> Void) throws {
             switch self {
             case .exactTop20: try ModelBenches.exactTop20(print)
+            case .approximateTop20: try IndexBench.approximateTop20(print)
             case .encode: try ModelBenches.encode(print)
             case .eventToList: try ModelBenches.eventToList(print)
             case .train: try ModelBenches.train(print)

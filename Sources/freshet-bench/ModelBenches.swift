@@ -34,7 +34,7 @@ enum ModelBenches {
     static func encode(_ print: (BenchLine) throws -> Void) throws {
         for (dimensions, length) in [(64, 1), (64, 10), (128, 1)] {
             let model = try ServedModel(items: 1000, dimensions: dimensions)
-            var recommender = Recommender(dimensions: dimensions, candidatesMax: 20)
+            var recommender = Recommender(dimensions: dimensions, candidatesMax: 20, index: .exact)
             let window = (0..<length).map { SessionEvent(item: ItemIndex($0 * 37 % 1000)) }
             let timing = try Timing { try recommender.encode(window.span, in: model.snapshot, limit: 20, into: 0) }
             var line = BenchLine("encode")
@@ -49,7 +49,7 @@ enum ModelBenches {
 
     static func eventToList(_ print: (BenchLine) throws -> Void) throws {
         let model = try ServedModel(items: 100_000, dimensions: 64)
-        var recommender = Recommender(dimensions: 64, candidatesMax: 20)
+        var recommender = Recommender(dimensions: 64, candidatesMax: 20, index: .exact)
         var generator = SeededGenerator(seed: 3)
         let timing = try Timing {
             let window = (0..<10).map { _ in SessionEvent(item: ItemIndex(generator.next(below: 100_000))) }
@@ -113,7 +113,7 @@ struct ServedModel: ~Copyable {
         var generator = SeededGenerator(seed: 1)
         var table = EmbeddingTable(capacity: items, dimensions: dimensions)
         let encoder = GRUEncoder(positionsMax: 64, dimensions: dimensions, using: &generator)
-        var made = Snapshot(capacity: items, serving: encoder)
+        var made = Snapshot(capacity: items, serving: encoder, index: .exact)
         for item in 0..<ItemIndex(items) {
             table.initializeRow(item, limit: 1, bias: 0, using: &generator)
             try made.refreshItem(item, from: table)

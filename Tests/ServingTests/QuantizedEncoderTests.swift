@@ -26,7 +26,7 @@ import Testing
                     for column in 0..<parameter.columns { parameter.value[row, column] += generator.nextSymmetric(0.2) }
                 }
             }
-            snapshot = Snapshot(capacity: items, serving: encoder)
+            snapshot = Snapshot(capacity: items, serving: encoder, index: .exact)
             for item in 0..<ItemIndex(items) {
                 table.initializeRow(item, limit: 1, bias: generator.nextSymmetric(0.2), using: &generator)
                 try snapshot.refreshItem(item, from: table)
@@ -60,7 +60,7 @@ import Testing
     @Test(arguments: EncoderKind.allCases, [(32, [1, 2, 8, 17]), (64, [3, 50])])
     func int8ListsAreNearlyThoseOfFloat(kind: EncoderKind, shape: (width: Int, lengths: [Int])) throws {
         let model = try Model(kind, width: shape.width)
-        var recommender = Recommender(dimensions: shape.width, candidatesMax: 20)
+        var recommender = Recommender(dimensions: shape.width, candidatesMax: 20, index: .exact)
         var generator = SeededGenerator(seed: 2)
         var shared = 0, lists = 0
         for length in shape.lengths {
@@ -84,7 +84,7 @@ import Testing
 
     @Test(arguments: EncoderKind.allCases) func oneItemForEverAndAnEmptyWindowAreEncoded(kind: EncoderKind) throws {
         let model = try Model(kind, width: 16)
-        var recommender = Recommender(dimensions: 16, candidatesMax: 5)
+        var recommender = Recommender(dimensions: 16, candidatesMax: 5, index: .exact)
         let same = [SessionEvent](repeating: SessionEvent(item: 7), count: 50)
         for length in [0, 1, 2, 50] {
             try recommender.rank(after: same.span.extracting(first: length), in: model.snapshot, limit: 5)
@@ -96,7 +96,7 @@ import Testing
     @Test(arguments: EncoderKind.allCases) func everyTensorThatIsNotFiniteIsRefusedOrTellsWhenEncoding(kind: EncoderKind) throws {
         var names: [String] = []
         try Model(kind, width: 16).encoder.forEachParameter { names.append($0.name) }
-        var recommender = Recommender(dimensions: 16, candidatesMax: 5)
+        var recommender = Recommender(dimensions: 16, candidatesMax: 5, index: .exact)
         let window = [SessionEvent(item: 1, type: 1, gap: 1), SessionEvent(item: 1, type: 1, gap: 1)]
         for name in names {
             var model = try Model(kind, width: 16)

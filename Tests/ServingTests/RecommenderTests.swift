@@ -17,7 +17,7 @@ import Testing
         init() throws {
             table = EmbeddingTable(capacity: items + 3, dimensions: width)
             encoder = GRUEncoder(positionsMax: 16, dimensions: width, using: &generator)
-            snapshot = Snapshot(capacity: items + 3, serving: encoder)
+            snapshot = Snapshot(capacity: items + 3, serving: encoder, index: .exact)
             for item in 0..<ItemIndex(items) {
                 table.initializeRow(item, limit: 1, bias: generator.nextSymmetric(0.2), using: &generator)
                 try snapshot.refreshItem(item, from: table)
@@ -42,7 +42,7 @@ import Testing
 
     @Test func int8ListsAreNearlyThoseOfFloat() throws {
         let model = try Model()
-        var recommender = Recommender(dimensions: Self.width, candidatesMax: 50)
+        var recommender = Recommender(dimensions: Self.width, candidatesMax: 50, index: .exact)
         var generator = SeededGenerator(seed: 2)
         var shared = 0
         for _ in 0..<20 {
@@ -63,7 +63,7 @@ import Testing
 
     @Test func aChangedRowIsServedAtOnceAndARemovedOneNever() throws {
         var model = try Model()
-        var recommender = Recommender(dimensions: Self.width, candidatesMax: 10)
+        var recommender = Recommender(dimensions: Self.width, candidatesMax: 10, index: .exact)
         let window = [1, 2, 3].map { SessionEvent(item: $0) }
         model.table.biases[0, 77] = 100
         try recommender.rank(after: window.span, in: model.snapshot, limit: 1)

@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "model.encoder=transformer", "kafka.delivery=sometimes", "http.listen=nowhere", "sessions.length=1",
+        "model.encoder=transformer", "model.index=fast", "kafka.delivery=sometimes", "http.listen=nowhere", "sessions.length=1",
         "state.checkpoint_interval=10", "topics.events_fields.user=user", "learning.seed=-1", "topics.create=maybe",
         "recommendations.min_interval=2m",
     ]) func refuses(override: String) {

@@ -125,6 +125,8 @@ void kn_top_u8i8(const kn_packed_table *table, const kn_packed_query *query, siz
 // The same for up to KN_QUERIES_MAX queries, each with its list: the table is read once for all.
 void kn_top_many_u8i8(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
                       size_t blocks, const kn_top_list *lists);
+// Offers the scores of rows 0 to n, already known, to the list.
+void kn_top_f32(const float *scores, size_t n, const kn_top_list *list);
 // Runs `rounds` times KN_PEAK_PRODUCTS products of bytes that stand in registers, and adds them up: the most
 // that the processor can do, which benchmarks measure the scans against.
 enum { KN_PEAK_PRODUCTS = 1024 };

@@ -28,6 +28,7 @@ typedef struct kn_packed_kernels {
     void (*score)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, float *);
     void (*top)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, const kn_top_list *);
     void (*top_many)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, size_t, const kn_top_list *);
+    void (*top_scores)(const float *, size_t, const kn_top_list *);
     int32_t (*peak)(size_t);
 } kn_packed_kernels;
 

@@ -36,6 +36,7 @@ public struct EngineConfiguration: Sendable, Equatable {
     public enum Encoder: String, Sendable, CaseIterable {
         case gru
         case attention
+        case convolution
         /// Neural models, session-kNN and sequential rules, blended by weights that are learned online.
         case ensemble
     }
@@ -45,6 +46,7 @@ public struct EngineConfiguration: Sendable, Equatable {
         switch encoder {
         case .gru: [.gru]
         case .attention: [.attention]
+        case .convolution: [.convolution]
         case .ensemble: ensembleMembers
         }
     }

@@ -2,6 +2,7 @@
 public enum EncoderKind: String, Sendable, CaseIterable {
     case gru
     case attention
+    case convolution
 
     /// A new encoder of this kind, its values drawn by chance.
     public func makeEncoder(
@@ -11,6 +12,8 @@ public enum EncoderKind: String, Sendable, CaseIterable {
         case .gru: GRUEncoder(positionsMax: positionsMax, dimensions: dimensions, using: &generator)
         case .attention:
             AttentionEncoder(AttentionConfiguration(), positionsMax: positionsMax, dimensions: dimensions, using: &generator)
+        case .convolution:
+            ConvolutionEncoder(ConvolutionConfiguration(), positionsMax: positionsMax, dimensions: dimensions, using: &generator)
         }
     }
 }

@@ -30,6 +30,7 @@ public struct Snapshot: ~Copyable {
         switch encoder {
         case let gru as GRUEncoder: QuantizedGRU(gru)
         case let attention as AttentionEncoder: QuantizedAttention(attention)
+        case let convolution as ConvolutionEncoder: QuantizedConvolution(convolution)
         default: preconditionFailure("every kind of encoder has an int8 twin")
         }
     }

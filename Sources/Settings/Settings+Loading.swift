@@ -51,8 +51,8 @@ extension Settings {
                 "recommendations.min_interval",
                 "holds lists back, which a transaction cannot wait for: leave it at 0ms, or set kafka.delivery to at_least_once")
         }
-        settings.model.encoder = reader.choice("model.encoder", default: "ensemble", of: ["ensemble", "gru", "attention"])
-        settings.model.members = reader.list("model.members", default: ["gru", "attention"], of: ["gru", "attention"])
+        settings.model.encoder = reader.choice("model.encoder", default: "ensemble", of: ["ensemble", "gru", "attention", "convolution"])
+        settings.model.members = reader.list("model.members", default: ["gru", "attention"], of: ["gru", "attention", "convolution"])
         if Set(settings.model.members).count != settings.model.members.count || settings.model.members.isEmpty {
             reader.report("model.members", "names a model twice, or none")
         }

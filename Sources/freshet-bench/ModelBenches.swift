@@ -32,23 +32,29 @@ enum ModelBenches {
     }
 
     static func encode(_ print: (BenchLine) throws -> Void) throws {
-        for (dimensions, length) in [(64, 1), (64, 10), (128, 1)] {
-            let model = try ServedModel(items: 1000, dimensions: dimensions)
+        let shapes: [(EncoderKind, Int, Int)] = [
+            (.gru, 64, 1), (.gru, 64, 10), (.gru, 128, 1), (.attention, 64, 10), (.attention, 64, 50),
+            (.convolution, 64, 50),
+        ]
+        for (kind, dimensions, length) in shapes {
+            let model = try ServedModel(kind, items: 1000, dimensions: dimensions)
             var recommender = Recommender(dimensions: dimensions, candidatesMax: 20, index: .exact)
             let window = (0..<length).map { SessionEvent(item: ItemIndex($0 * 37 % 1000)) }
             let timing = try Timing { try recommender.encode(window.span, in: model.snapshot, limit: 20, into: 0) }
             var line = BenchLine("encode")
-            (line.encoder, line.dimensions, line.length) = ("gru", dimensions, length)
+            (line.encoder, line.dimensions, line.length) = (kind.rawValue, dimensions, length)
             (line.medianMicroseconds, line.p99Microseconds) = (timing.median, timing.p99)
-            // The weights of a step are read once, from the first cache that holds them.
-            line.limitMicroseconds =
-                Timing(MachineLimits.reader(byteCount: 6 * dimensions * dimensions)).median * Double(length)
+            if kind == .gru {
+                // The weights of a step are read once, from the first cache that holds them.
+                line.limitMicroseconds =
+                    Timing(MachineLimits.reader(byteCount: 6 * dimensions * dimensions)).median * Double(length)
+            }
             try print(line)
         }
     }
 
     static func eventToList(_ print: (BenchLine) throws -> Void) throws {
-        let model = try ServedModel(items: 100_000, dimensions: 64)
+        let model = try ServedModel(.gru, items: 100_000, dimensions: 64)
         var recommender = Recommender(dimensions: 64, candidatesMax: 20, index: .exact)
         var generator = SeededGenerator(seed: 3)
         let timing = try Timing {
@@ -65,8 +71,14 @@ enum ModelBenches {
     static func train(_ print: (BenchLine) throws -> Void) throws {
         let (multiply, operations) = MachineLimits.multiplier()
         let microsecondsPerOperation = Timing(multiply).median / Double(operations)
-        for (length, batch) in [(1, 1), (1, 64), (10, 1), (10, 16), (10, 64)] {
+        let shapes: [(EncoderKind, Int, Int)] = [
+            (.gru, 1, 1), (.gru, 1, 64), (.gru, 10, 1), (.gru, 10, 16), (.gru, 10, 64), (.attention, 10, 1),
+            (.attention, 50, 1), (.attention, 50, 64), (.convolution, 10, 64),
+        ]
+        for (kind, length, batch) in shapes {
             var configuration = LearnerConfiguration()
+            configuration.encoder = kind
+            configuration.dropout = 0
             configuration.itemsMax = 100_000
             configuration.negatives = 128
             configuration.window = length
@@ -82,13 +94,17 @@ enum ModelBenches {
                 learner.step()
             }
             var line = BenchLine("train")
-            (line.encoder, line.items, line.dimensions, line.negatives) = ("gru", 100_000, 64, 128)
+            (line.encoder, line.items, line.dimensions, line.negatives) = (kind.rawValue, 100_000, 64, 128)
             (line.length, line.batch) = (length, batch)
             (line.medianMicroseconds, line.p99Microseconds) = (timing.median, timing.p99)
             line.perSecond = Double(batch) * 1e6 / timing.median
-            // Per position: six products of a row with a square, forward and twice back; the negatives three times.
-            let perPosition = 3 * (6 * 2 * 64 * 64) + 3 * (2 * 64 * 129)
-            line.limitMicroseconds = Double(batch * length * perPosition) * microsecondsPerOperation
+            if kind != .convolution {
+                // Per position: six products of a row with a square (for each of attention's two blocks), forward and
+                // twice back; the negatives three times.
+                let squares = kind == .attention ? 12 : 6
+                let perPosition = 3 * (squares * 2 * 64 * 64) + 3 * (2 * 64 * 129)
+                line.limitMicroseconds = Double(batch * length * perPosition) * microsecondsPerOperation
+            }
             try print(line)
         }
     }
@@ -109,10 +125,10 @@ enum ModelBenches {
 struct ServedModel: ~Copyable {
     let snapshot: Snapshot
 
-    init(items: Int, dimensions: Int) throws {
+    init(_ kind: EncoderKind, items: Int, dimensions: Int) throws {
         var generator = SeededGenerator(seed: 1)
         var table = EmbeddingTable(capacity: items, dimensions: dimensions)
-        let encoder = GRUEncoder(positionsMax: 64, dimensions: dimensions, using: &generator)
+        let encoder = kind.makeEncoder(positionsMax: 64, dimensions: dimensions, using: &generator)
         var made = Snapshot(capacity: items, serving: encoder, index: .exact)
         for item in 0..<ItemIndex(items) {
             table.initializeRow(item, limit: 1, bias: 0, using: &generator)

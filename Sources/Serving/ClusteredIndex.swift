@@ -52,6 +52,8 @@ public struct ClusteredIndex: ~Copyable {
     /// One row, as a query and as floats.
     var probe: QuantizedQueries
     var vector: Matrix
+    /// A row as it was, [1 x D].
+    private var previous: Matrix
     var distances: [Float] = []
     var nearestList = TopK(capacity: 1)
     var splitter: ClusterSplit
@@ -85,6 +87,7 @@ public struct ClusteredIndex: ~Copyable {
         centroidRows = QuantizedTable(capacity: clustersMax, columns: columns)
         probe = QuantizedQueries(capacity: 1, columns: columns)
         vector = Matrix(rows: 1, columns: columns)
+        previous = Matrix(rows: 1, columns: columns)
         splitter = ClusterSplit(rows: Self.clusterRows, columns: columns)
         // Reserved whole, as growing would copy; the memory is committed as it is first written.
         names.reserveCapacity(clustersMax * Self.clusterRows)
@@ -96,8 +99,9 @@ public struct ClusteredIndex: ~Copyable {
     public mutating func refresh(_ item: ItemIndex, from table: borrowing QuantizedTable) {
         precondition(item >= 0 && Int(item) < capacity && table.columns == rows.columns, "the item fits the index")
         if let place = place(of: item) {
+            let isElsewhere = hasJumped(place, to: Int(item), of: table)
             rows.copyRow(place, from: table, row: Int(item))
-            if isDue(item) { check(item, from: table) }
+            if isDue(item) || isElsewhere { check(item, from: table) }
         } else {
             add(item, from: table)
         }
@@ -109,6 +113,16 @@ public struct ClusteredIndex: ~Copyable {
     /// Refreshes between two items that are looked at in turn: first every row must be in, then each was placed
     /// when there were fewer clusters than now.
     private var sweepInterval: Int { sweeps == 0 ? 1 : sweeps == 1 ? 16 : 64 }
+
+    /// Whether a row has moved by more than half of its length since it was copied: it stands for another item
+    /// now, or for one that learned much at once.
+    private mutating func hasJumped(_ place: Int, to row: Int, of table: borrowing QuantizedTable) -> Bool {
+        previous.withMutableRow(0) { rows.dequantizeRow(place, into: &$0) }
+        vector.withMutableRow(0) { table.dequantizeRow(row, into: &$0) }
+        let length = previous.withRow(0) { dot($0, $0) }
+        vector.addRow(0, from: previous, row: 0, scale: -1)
+        return vector.withRow(0) { dot($0, $0) } > 0.25 * length
+    }
 
     /// Whether a refreshed item's age is a power of two, or a multiple of the largest.
     private mutating func isDue(_ item: ItemIndex) -> Bool {

@@ -13,8 +13,8 @@ extension DeliveryLoop {
         case .beginning, .closed, .abandoned: return
         }
         if publishing.isTransactional {
-            // A transaction whose time is up takes nothing more in.
-            guard let began = publishing.openSince, !isDue(began: began) else { return }
+            // A transaction whose time is up takes nothing more in, but what it has begun.
+            guard let began = publishing.openSince, !isDue(began: began) || outbox.isMidBatch else { return }
         }
         while let (token, letter) = outbox.next {
             do throws(StreamingError) {

@@ -63,6 +63,7 @@ extension DeliveryLoop {
     /// One batch through the engine: the lists leave before anything is learned.
     private mutating func stepTogether(_ records: [KafkaRecord], polled: Duration) throws(DeliveryError) {
         guard !records.isEmpty else { return }
+        outbox.beginBatch()
         let now = time.wall()
         var accepted: [Accepted] = []
         var refused: [RecordSource] = []

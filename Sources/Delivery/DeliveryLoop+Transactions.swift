@@ -44,7 +44,7 @@ extension DeliveryLoop {
             try beginTransaction()
         case .open(let transaction):
             let isComplete = isDue(began: transaction.began) || (isPausing && !outbox.hasWaiting)
-            guard isComplete, outbox.inFlight == 0 else {
+            guard isComplete, outbox.inFlight == 0, !outbox.isMidBatch else {
                 publishing = .open(transaction)
                 return
             }

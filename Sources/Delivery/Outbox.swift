@@ -13,6 +13,15 @@ struct Outbox {
         /// When that event was polled.
         var polled: Duration
         var isList: Bool
+        /// The batch that it came of.
+        fileprivate(set) var batch: UInt64 = 0
+
+        init(record: OutgoingRecord, source: RecordSource, polled: Duration, isList: Bool) {
+            self.record = record
+            self.source = source
+            self.polled = polled
+            self.isList = isList
+        }
     }
 
     private var letters: [UInt: Letter] = [:]
@@ -27,12 +36,24 @@ struct Outbox {
     private(set) var inFlight = 0
     /// 0 is no token: librdkafka carries it as a pointer.
     private var nextToken: UInt = 1
+    private var batch: UInt64 = 0
 
     var count: Int { letters.count }
     var hasWaiting: Bool { head < waiting.count }
 
+    /// What is added from now on is of another batch.
+    mutating func beginBatch() { batch += 1 }
+
+    /// Whether the batch of the letter that was sent last has more. A transaction that ended here would hold
+    /// answers to records beyond its offsets: dead letters come before the lists of a batch.
+    var isMidBatch: Bool {
+        guard let last = sent.last.flatMap({ letters[$0] }), let next else { return false }
+        return next.letter.batch == last.batch
+    }
+
     mutating func add(_ letter: Letter) {
         letters[nextToken] = letter
+        letters[nextToken]?.batch = batch
         waiting.append(nextToken)
         nextToken += 1
     }

@@ -22,6 +22,22 @@ import Testing
         return offsets
     }
 
+    @Test func aBatchIsNotLeftInTheMiddle() {
+        var outbox = Outbox()
+        outbox.beginBatch()
+        for offset in 0..<2 { outbox.add(letter(Int64(offset))) }
+        outbox.beginBatch()
+        outbox.add(letter(2))
+        #expect(!outbox.isMidBatch)
+        outbox.nextWasSent(inTransaction: true)
+        #expect(outbox.isMidBatch)
+        outbox.nextWasSent(inTransaction: true)
+        #expect(!outbox.isMidBatch, "the next one is another's")
+        outbox.recallSent()
+        outbox.nextWasSent(inTransaction: true)
+        #expect(outbox.isMidBatch)
+    }
+
     @Test func aNewerLetterOfTheSameKeyFollowsTheOneThatGoesAgain() {
         var outbox = Outbox()
         for offset in 0..<4 { outbox.add(letter(Int64(offset))) }

@@ -19,5 +19,9 @@ enum Seeds {
         // Not ours but the simulation's: a lost partition's records were struck from the order of learning though
         // they had been learned before.
         967, 3845,
+        // Retention took what was to be read again, below what was learned: reading went on above it.
+        1199, 1336,
+        // A transaction ended in the middle of a batch, with a dead letter beyond its offsets.
+        2545,
     ]
 }

@@ -94,13 +94,15 @@ extension DeliveryLoop {
         let changelog = record.source.topicPartition
         guard let value = record.value else {
             guard let key = record.key, let text = String(validating: key, as: UTF8.self), let user = UserID(text) else { return }
-            engine.forget(user)
+            // Only what came from here: another partition's user may share this part of the changelog.
+            if restoring.forget(user, in: changelog) { engine.forget(user) }
             return
         }
         // What is no session was not written by this program: it is nobody's loss to pass it over.
         guard let session = KeptSession(json: value),
             let waiting = restoring.wait(for: session.through.topicPartition, in: changelog)
         else { return }
+        restoring.adopt(session.user, in: changelog)
         try engineCall { engine throws(EngineError) in try engine.adopt(session, readingFrom: waiting.committed ?? 0) }
         figures.restoredSessions += 1
     }

@@ -16,7 +16,10 @@ struct Outbox {
         /// The batch that it came of.
         fileprivate(set) var batch: UInt64 = 0
 
-        init(record: OutgoingRecord, source: RecordSource, polled: Duration, isList: Bool) {
+        init(
+            record: OutgoingRecord, source: RecordSource, merged: [RecordSource] = [], polled: Duration, isList: Bool
+        ) {
+            self.merged = merged
             self.record = record
             self.source = source
             self.polled = polled

@@ -13,6 +13,18 @@ struct Restoration {
     /// For each partition of the changelog that is being read.
     private(set) var waiting: [TopicPartition: [Waiting]] = [:]
 
+    /// Users that came from a part of the changelog so far.
+    private var adopted: [TopicPartition: Set<UserID>] = [:]
+
+    mutating func adopt(_ user: UserID, in changelog: TopicPartition) {
+        adopted[changelog, default: []].insert(user)
+    }
+
+    /// - Returns: whether the user came from there.
+    mutating func forget(_ user: UserID, in changelog: TopicPartition) -> Bool {
+        adopted[changelog]?.remove(user) != nil
+    }
+
     var isEmpty: Bool { waiting.isEmpty }
 
     mutating func begin(_ changelog: TopicPartition, _ new: Waiting) {
@@ -31,6 +43,7 @@ struct Restoration {
         let done = waiting[changelog]?.filter { $0.end <= offset } ?? []
         let left = waiting[changelog]?.filter { $0.end > offset } ?? []
         waiting[changelog] = left.isEmpty ? nil : left
+        if left.isEmpty { adopted[changelog] = nil }
         return done
     }
 
@@ -42,7 +55,10 @@ struct Restoration {
         for changelog in waiting.keys.sorted(by: { $0.partition < $1.partition }) {
             let left = waiting[changelog]?.filter { !partitions.contains($0.partition) } ?? []
             waiting[changelog] = left.isEmpty ? nil : left
-            if left.isEmpty { idle.append(changelog) }
+            if left.isEmpty {
+                adopted[changelog] = nil
+                idle.append(changelog)
+            }
         }
         return idle
     }

@@ -113,7 +113,8 @@ public struct Engine: ~Copyable {
                 try encode(row: row, asOf: event.timestamp, source: input.source, place: answers.count - 1, into: &group)
             case .forget(let user):
                 rank(&group, into: &answers, now: now)
-                if isNew { forget(user) }
+                // A session that was read back as it was later has been forgotten already.
+                if isNew, !adopted.has(user, at: input.source) { forget(user) }
                 answers.append(input.wantsAnswer ? .tombstone(user, source: input.source) : .none(source: input.source))
             }
         }

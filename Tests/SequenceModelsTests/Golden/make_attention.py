@@ -1,9 +1,6 @@
 """Golden values of the attention encoder, from PyTorch: states, loss, every gradient, the losses of ten steps.
 
-    pip install torch && python make_attention.py > attention.json
-
-Needed only to make the file anew; the tests read attention.json. Double precision, so that the file is exact
-to float.
+    python make_attention.py > attention.json
 """
 
 import json
@@ -11,8 +8,9 @@ import json
 import torch
 import torch.nn.functional as F
 
-torch.manual_seed(11)
-torch.set_default_dtype(torch.float64)
+import golden
+
+golden.begin(seed=11)
 
 ITEMS, WIDTH, BLOCKS, WIDE, DISTANCES = 11, 6, 2, 12, 3
 # Item, type, gap bucket, repetition (0 new, 1 earlier, 2 the one just before); the last is a target only.
@@ -25,7 +23,7 @@ WEIGHTS = [1.0, 0.5, 0.0, 1.0, 0.7, 1.0, 2.0, 1.0, 1.0]
 NEGATIVES = [8, 7, 10, 8, 6]
 LOG_EXPECTED = [0.4, -0.3, 0.0, 0.4, 1.1]
 INPUT_SCALE = 2.0
-RATE, EPSILON, DENSE_RATE, FEATURE_SCALE, STEPS = 0.05, 1e-6, 0.001, 0.1, 10
+FEATURE_SCALE = 0.1
 
 tensors = {"table": torch.randn(ITEMS, WIDTH) * 0.3, "biases": torch.randn(ITEMS) * 0.1}
 features = ["attention.type_embedding", "attention.gap_embedding", "attention.repeat_embedding"]
@@ -47,8 +45,7 @@ for block in range(BLOCKS):
 tensors["attention.norm.weight"] = 1 + torch.randn(WIDTH) * 0.2
 tensors["attention.norm.bias"] = torch.randn(WIDTH) * 0.2
 for name in tensors:
-    # What is stored is float: begin from values that float holds.
-    tensors[name] = tensors[name].to(torch.float32).to(torch.float64).requires_grad_()
+    tensors[name] = golden.as_float(tensors[name]).requires_grad_()
 
 
 def norm(x, name):
@@ -79,20 +76,10 @@ def forward():
     return torch.cat([encode(window) for window in WINDOWS])
 
 
-def cross_entropy(hidden):
-    table, biases = tensors["table"], tensors["biases"]
-    targets = torch.tensor([event[0] for window in WINDOWS for event in window[1:]])
-    negatives = torch.tensor(NEGATIVES)
-    scores = hidden @ table[negatives].T + biases[negatives] - torch.tensor(LOG_EXPECTED)
-    scores = scores.masked_fill(negatives.unsqueeze(0) == targets.unsqueeze(1), -torch.inf)
-    target_scores = (hidden * table[targets]).sum(1) + biases[targets]
-    logits = torch.cat([scores, target_scores.unsqueeze(1)], dim=1)
-    losses = torch.logsumexp(logits, dim=1) - target_scores
-    return (losses * torch.tensor(WEIGHTS)).sum()
-
-
-def flat(tensor):
-    return [float(f"{value:.9g}") for value in tensor.detach().reshape(-1).tolist()]
+def loss_of(hidden):
+    targets = [event[0] for window in WINDOWS for event in window[1:]]
+    return golden.cross_entropy(
+        hidden, tensors["table"], tensors["biases"], targets, NEGATIVES, LOG_EXPECTED, WEIGHTS)
 
 
 def keep_place_zero():
@@ -100,53 +87,21 @@ def keep_place_zero():
         tensors[name].grad[0] = 0
 
 
-golden = {
-    "format": "freshet-golden-attention",
-    "version": 1,
-    "torch": torch.__version__,
-    "items": ITEMS,
-    "width": WIDTH,
-    "windows": WINDOWS,
-    "weights": WEIGHTS,
-    "negatives": NEGATIVES,
-    "log_expected": LOG_EXPECTED,
-    "blocks": BLOCKS,
-    "expansion": WIDE // WIDTH,
-    "distances": DISTANCES,
-    "input_scale": INPUT_SCALE,
-    "rate": RATE,
-    "epsilon": EPSILON,
-    "dense_rate": DENSE_RATE,
-    "parameters": {name: flat(tensor) for name, tensor in tensors.items()},
-}
+values = golden.file("attention", ITEMS, WIDTH, WINDOWS, WEIGHTS, NEGATIVES, LOG_EXPECTED)
+values |= {"blocks": BLOCKS, "expansion": WIDE // WIDTH, "distances": DISTANCES, "input_scale": INPUT_SCALE}
+values["parameters"] = golden.flats(tensors)
 hidden = forward()
-loss = cross_entropy(hidden)
+loss = loss_of(hidden)
 loss.backward()
 keep_place_zero()
-golden["hidden"] = flat(hidden)
-golden["loss"] = loss.item()
-golden["gradients"] = {name: flat(tensor.grad) for name, tensor in tensors.items()}
+values["hidden"] = golden.flat(hidden)
+values["loss"] = loss.item()
+values["gradients"] = golden.gradients(tensors)
 
-# Ten steps: Adam on the encoder, a tenth of the rate on what is read beside items, row-wise Adagrad (one
-# accumulator a row) on the table.
+# A tenth of the rate on what is read beside items.
 dense = [tensor for name, tensor in tensors.items() if name not in ["table", "biases", *features]]
 adam = torch.optim.Adam(
-    [{"params": dense, "lr": DENSE_RATE}, {"params": [tensors[n] for n in features], "lr": DENSE_RATE * FEATURE_SCALE}])
-row_sums, bias_sums = torch.zeros(ITEMS), torch.zeros(ITEMS)
-golden["losses"] = []
-for _ in range(STEPS):
-    for tensor in tensors.values():
-        tensor.grad = None
-    loss = cross_entropy(forward())
-    golden["losses"].append(loss.item())
-    loss.backward()
-    keep_place_zero()
-    adam.step()
-    with torch.no_grad():
-        table, biases = tensors["table"], tensors["biases"]
-        row_sums += table.grad.square().mean(1)
-        table -= RATE * table.grad / (row_sums.sqrt() + EPSILON).unsqueeze(1)
-        bias_sums += biases.grad.square()
-        biases -= RATE * biases.grad / (bias_sums.sqrt() + EPSILON)
-golden["final_table"] = flat(tensors["table"])
-print(json.dumps(golden, separators=(",", ":")))
+    [{"params": dense, "lr": golden.DENSE_RATE}, {"params": [tensors[n] for n in features], "lr": golden.DENSE_RATE * FEATURE_SCALE}])
+values["losses"] = golden.ten_steps(tensors, adam, lambda: loss_of(forward()), keep_place_zero)
+values["final_table"] = golden.flat(tensors["table"])
+print(json.dumps(values, separators=(",", ":")))

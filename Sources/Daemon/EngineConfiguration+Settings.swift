@@ -15,6 +15,15 @@ extension EngineConfiguration {
         ensembleMembers = settings.model.members.compactMap(EncoderKind.init(rawValue:))
         qualityDropMax = settings.learning.rollbackDrop
         learner.optimizer = DenseOptimizer.Kind(rawValue: settings.learning.optimizer) ?? .adam
+        learner.momentum = Float(settings.learning.momentum)
+        learner.rowOptimizer.kind = RowOptimizer.Kind(rawValue: settings.learning.rowOptimizer) ?? .adagrad
+        learner.rowOptimizer.halfLife = Float(settings.learning.halfLife)
+        learner.rowOptimizer.momentum = Float(settings.learning.momentum)
+        learner.loss =
+            Loss(
+                name: settings.learning.loss, regularization: Float(settings.learning.bprRegularization),
+                calibration: Float(settings.learning.gbceCalibration)) ?? .sampledSoftmax
+        learner.temperature = settings.learning.temperature > 0 ? Float(settings.learning.temperature) : nil
         learner.dropout = Float(settings.learning.dropout)
         index = IndexMode(rawValue: settings.model.index) ?? .automatic
         learner.dimensions = settings.model.dimensions

@@ -6,8 +6,8 @@ internal import Tensors
 
 // D = hidden width
 
-/// The engine's layout of a checkpoint. Item payload: for each neural model vector [D], bias and two
-/// accumulators; then arrival, last activity, occurrences, halvings seen. User payload: row, time of the newest
+/// The engine's layout of a checkpoint. Item payload: for each neural model vector [D], bias, two
+/// accumulators, and where the optimizer of rows has them its moments; then arrival, last activity, occurrences, halvings seen. User payload: row, time of the newest
 /// event, entries, then purchases, each item, sequence, type and gap; last the partition they came from. Dense tensors go by their names.
 extension Engine {
     enum BlobName {
@@ -136,6 +136,7 @@ extension Engine {
             writer.write(member.learner.table.biases[0, index])
             writer.write(member.learner.table.vectorAccumulators[0, index])
             writer.write(member.learner.table.biasAccumulators[0, index])
+            if let moments = member.learner.moments(of: item) { writer.write(moments.span) }
         }
         writer.write(catalog.arrival(of: item))
         writer.write(catalog.lastActive(of: item))
@@ -223,5 +224,14 @@ extension Engine {
             tensor.withRow(row) { writer.write($0) }
         }
         return writer.bytes
+    }
+}
+
+extension Engine {
+    /// Bytes of an item's payload.
+    func itemBytes(withMoments: Bool) -> Int {
+        let dimensions = configuration.learner.dimensions
+        let moments = withMoments ? RowMoments.count(dimensions: dimensions) : 0
+        return 4 * members.count * (dimensions + 3 + moments) + 20
     }
 }

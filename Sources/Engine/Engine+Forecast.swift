@@ -54,7 +54,9 @@ extension Engine {
                 gap = SessionEvent.gapBucket(
                     milliseconds: event.timestamp.milliseconds - events[place - 1].timestamp.milliseconds)
             }
-            window.append(SessionEvent(item: item, type: types.place(of: event.type), gap: gap))
+            var read = SessionEvent(item: item, type: types.place(of: event.type), gap: gap)
+            read.value = SessionEvent.value(event.value)
+            window.append(read)
         }
         return window.suffix(windowMax)
     }

@@ -60,7 +60,8 @@ extension Engine {
 
     /// Draws sessions at random, and from each a window that ends at random.
     private func stageReplay(_ member: NeuralMember, count: Int) {
-        guard sessions.rowCount > 0 else { return }
+        // Kept sessions know no values: there is nothing in them to learn again.
+        guard sessions.rowCount > 0, !configuration.learner.loss.learnsValues else { return }
         for _ in 0..<count {
             let row = member.learner.random(below: sessions.rowCount)
             let entries = sessions[row].entries

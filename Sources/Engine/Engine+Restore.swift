@@ -38,8 +38,9 @@ public struct EngineRestorer: ~Copyable {
         }
         do throws(PayloadError) {
             var reader = ByteReader(item.payload)
+            let hasMoments = item.payload.count == engine.itemBytes(withMoments: true)
             for member in engine.members {
-                try member.learner.restoreItem(ItemIndex(item.index), from: &reader)
+                try member.learner.restoreItem(ItemIndex(item.index), from: &reader, hasMoments: hasMoments)
             }
             let arrival = try reader.read(UInt32.self)
             activity.append(try reader.read(UInt64.self))

@@ -199,7 +199,11 @@ extension Engine {
         changes.touchItem(item)
 
         let weight = configuration.eventWeights[event.type] ?? 1
-        if weight > 0, !before.isEmpty { staged.append(window(ofRow: row), weight: weight) }
+        if weight > 0, !before.isEmpty {
+            var window = window(ofRow: row)
+            if let last = window.indices.last { window[last].value = SessionEvent.value(event.value) }
+            staged.append(window, weight: weight)
+        }
     }
 
     /// Finds the item's row; a new item gets one and can be served at once.

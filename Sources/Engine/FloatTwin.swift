@@ -37,6 +37,10 @@ final class FloatTwin {
         member.learner.encoder.forward(batch, member.learner.table, dropout: &dropout)
         let last = batch.positionCount - 1
         member.learner.encoder.withHidden { states in hidden.copyRow(0, from: states, row: last) }
+        if let temperature = member.learner.configuration.temperature {
+            hidden.normalizeRow(0)
+            hidden.scaleRow(0, by: 1 / temperature)
+        }
         count = member.learner.table.count
         multiplyNT(hidden, rows: 0..<1, member.learner.table.vectors, rows: count, into: &scores, accumulating: false)
         scores.withMutableRow(0) { scores in

@@ -25,6 +25,7 @@ final class NeuralMember {
         kind = configuration.encoder
         learner = Learner(configuration)
         snapshot = Snapshot(capacity: configuration.itemsMax, serving: learner.encoder, index: index)
+        snapshot.temperature = configuration.temperature
         recommender = Recommender(dimensions: configuration.dimensions, candidatesMax: candidatesMax, index: index)
         try refreshEncoder()
     }

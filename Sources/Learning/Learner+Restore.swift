@@ -4,7 +4,12 @@ internal import Tensors
 
 extension Learner {
     /// Takes a row into use as a checkpoint kept it: vector [D], bias, both accumulators.
-    public mutating func restoreItem(_ item: ItemIndex, from reader: inout ByteReader) throws(PayloadError) {
+    ///
+    /// - Parameter hasMoments: whether an optimizer's moments stand behind. They are left out where this learner's
+    ///   wants none, and begin anew where it wants some.
+    public mutating func restoreItem(
+        _ item: ItemIndex, from reader: inout ByteReader, hasMoments: Bool
+    ) throws(PayloadError) {
         let row = Int(item)
         addItem(item, after: [])
         let outcome: Result<Void, PayloadError> = table.vectors.withMutableRow(row) { vector in
@@ -14,7 +19,20 @@ extension Learner {
         table.biases[0, row] = try reader.readFloat()
         table.vectorAccumulators[0, row] = try reader.readFloat()
         table.biasAccumulators[0, row] = try reader.readFloat()
+        if hasMoments {
+            var moments: [Float] = []
+            for _ in 0..<RowMoments.count(dimensions: table.dimensions) { moments.append(try reader.readFloat()) }
+            table.restoreMoments(moments, of: item)
+        }
+        if configuration.temperature != nil { table.normalizeRow(item, tolerance: Self.lengthTolerance) }
     }
+
+    /// What a vector's square may differ from one before it counts as learned without a temperature: one that was
+    /// learned with it stays as it is, bit for bit.
+    private static let lengthTolerance: Float = 1e-3
+
+    /// What the optimizer remembers of a row; nil where it needs nothing beside the accumulators.
+    public func moments(of item: ItemIndex) -> [Float]? { table.moments(of: item) }
 
     /// Takes over the values and both moments of every dense tensor, each row-major floats.
     ///

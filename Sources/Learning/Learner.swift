@@ -22,7 +22,7 @@ public struct Learner: ~Copyable {
 
     private var batch: SequenceBatch
     var dropout: Dropout
-    private var loss: SampledSoftmax
+    private var loss: NextItemLoss
     private var negatives: NegativeSample
     private var rows: RowGradients
     private var lossIsFinite = true
@@ -37,17 +37,23 @@ public struct Learner: ~Copyable {
         let positionsMax = Self.windowsMax * configuration.window
         generator = SeededGenerator(seed: configuration.seed)
         table = EmbeddingTable(capacity: configuration.itemsMax, dimensions: dimensions)
+        table.prepare(for: configuration.rowOptimizer)
         encoder = configuration.encoder.makeEncoder(
             positionsMax: positionsMax, dimensions: dimensions, using: &generator)
         optimizer = DenseOptimizer(configuration.optimizer, rate: configuration.denseRate)
+        optimizer.momentum = configuration.momentum
         dropout = Dropout(rate: configuration.dropout, seed: configuration.seed &+ 1)
         sampler = NegativeSampler(
             capacity: configuration.recentEvents, uniformShare: configuration.uniformShare)
         batch = SequenceBatch(positionsMax: positionsMax)
-        loss = SampledSoftmax(
-            positionsMax: positionsMax, negativesMax: configuration.negatives, dimensions: dimensions)
+        loss = NextItemLoss(
+            configuration.loss, temperature: configuration.temperature, positionsMax: positionsMax,
+            negativesMax: configuration.negatives, itemsMax: configuration.itemsMax, dimensions: dimensions)
         negatives = NegativeSample(count: configuration.negatives)
-        rows = RowGradients(slotsMax: 2 * positionsMax + configuration.negatives, dimensions: dimensions)
+        let rowsMax = NextItemLoss.rowsMax(
+            configuration.loss, positionsMax: positionsMax, negativesMax: configuration.negatives,
+            itemsMax: configuration.itemsMax)
+        rows = RowGradients(slotsMax: rowsMax, dimensions: dimensions)
         good = RollbackPoint(itemsMax: configuration.itemsMax, dimensions: dimensions)
         good.mark(encoder, optimizer)
     }
@@ -60,6 +66,7 @@ public struct Learner: ~Copyable {
         for companion in companions where companion != item {
             table.add(companion, to: item, scale: 1 / Float(companions.count))
         }
+        if configuration.temperature != nil { table.vectors.normalizeRow(Int(item)) }
         good.replace(item, of: table)
     }
 
@@ -88,7 +95,7 @@ public struct Learner: ~Copyable {
 
     /// Takes one step on what was staged.
     ///
-    /// - Returns: the mean cross-entropy of a position in nats; nil where nothing was staged.
+    /// - Returns: the mean loss of a position, in nats where it is a logarithm; nil where nothing was staged.
     @discardableResult
     public mutating func step() -> Float? {
         guard let mean = computeGradients() else { return nil }
@@ -110,7 +117,7 @@ public struct Learner: ~Copyable {
         let total = encoder.withHidden { hidden in
             loss.lossAndGradient(hidden: hidden, batch, negatives, table, rows: &rows)
         }
-        encoder.backward(batch, table, hiddenGradient: loss.hiddenGradient, rows: &rows)
+        loss.propagate(to: encoder, batch, table, rows: &rows)
         let mean = total / Float(batch.positionCount)
         lossIsFinite = mean.isFinite
         batch.removeAll()
@@ -122,7 +129,9 @@ public struct Learner: ~Copyable {
         isFinite = encoder.clipGradients(to: configuration.gradientNormMax) && lossIsFinite
         guard isFinite else { return }
         for place in 0..<rows.count { good.save(rows.item(at: place), of: table) }
-        table.applyAdagrad(rows, rate: configuration.rate, epsilon: 1e-6)
+        table.apply(rows, configuration.rowOptimizer, rate: configuration.rate, epsilon: 1e-6)
+        // Vectors are served and read as they are compared: by their directions.
+        if configuration.temperature != nil { table.normalizeRows(rows) }
         optimizer.rate = configuration.denseRate
         encoder.update(&optimizer)
         version += 1

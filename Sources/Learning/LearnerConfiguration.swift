@@ -9,6 +9,10 @@ public struct LearnerConfiguration: Sendable, Equatable {
     public var itemsMax = 1_000_000
     /// Events of a session that are read, and back-propagated through.
     public var window = 10
+    /// What a step makes smaller.
+    public var loss = Loss.sampledSoftmax
+    /// What cosines are divided by where vectors are compared by their directions; nil for plain products.
+    public var temperature: Float?
     /// Negatives a step, shared by all its positions.
     public var negatives = 256
     /// The share of negatives drawn uniformly; the rest come from recent events.
@@ -19,10 +23,14 @@ public struct LearnerConfiguration: Sendable, Equatable {
     public var logQCorrection: Float = 1
     /// Replayed windows for each new event.
     public var replayRatio = 2
-    /// Row-wise Adagrad's rate for item vectors and biases.
+    /// How item vectors and biases are updated.
+    public var rowOptimizer = RowOptimizer()
+    /// Its rate.
     public var rate: Float = 0.1
     /// How the encoder's dense parameters are updated.
     public var optimizer = DenseOptimizer.Kind.adam
+    /// Momentum of the encoder's gradient descent.
+    public var momentum: Float = 0.9
     /// The optimizer's rate for the encoder.
     public var denseRate: Float = 0.001
     /// New item vectors are uniform in ±initialLimit.

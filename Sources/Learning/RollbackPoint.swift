@@ -74,6 +74,8 @@ struct RollbackPoint: ~Copyable {
             table.biases[0, row] = scalars[place, 0]
             table.vectorAccumulators[0, row] = scalars[place, 1]
             table.biasAccumulators[0, row] = scalars[place, 2]
+            // What the optimizer remembers led away from here.
+            table.forgetMoments(of: item)
         }
         var next = dense.makeIterator()
         encoder.forEachParameter { parameter in

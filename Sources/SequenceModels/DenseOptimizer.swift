@@ -5,7 +5,7 @@ public struct DenseOptimizer: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
         /// Kingma and Ba 2015, with the paper's defaults.
         case adam
-        /// Stochastic gradient descent with a momentum of 0.9 (Sutskever et al. 2013).
+        /// Stochastic gradient descent with momentum (Sutskever et al. 2013).
         case sgd
         /// Duchi, Hazan and Singer 2011, element by element.
         case adagrad
@@ -13,11 +13,12 @@ public struct DenseOptimizer: Sendable, Equatable {
 
     public let kind: Kind
     public var rate: Float
+    /// Of gradient descent, in 0..<1.
+    public var momentum: Float = 0.9
     /// Steps taken.
     public var step = 0
 
-    private static let adam = AdamConstants(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
-    private static let momentum: Float = 0.9
+    static let adam = AdamConstants(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
     private static let adagradEpsilon: Float = 1e-8
 
     public init(_ kind: Kind, rate: Float) {
@@ -37,7 +38,7 @@ public struct DenseOptimizer: Sendable, Equatable {
                 gradient: parameter.gradient, rate: rate, constants: Self.adam, step: step)
         case .sgd:
             for row in 0..<parameter.rows {
-                parameter.firstMoment.scaleRow(row, by: Self.momentum)
+                parameter.firstMoment.scaleRow(row, by: momentum)
                 parameter.firstMoment.addRow(row, from: parameter.gradient, row: row, scale: 1)
                 parameter.value.addRow(row, from: parameter.firstMoment, row: row, scale: -rate)
             }

@@ -16,6 +16,8 @@ public struct EmbeddingTable: ~Copyable {
     public var vectorAccumulators: Matrix
     /// Sum over the steps of each bias's squared gradient, [1 x capacity].
     public var biasAccumulators: Matrix
+    /// Nil for Adagrad.
+    public internal(set) var moments: RowMoments?
     /// Rows in use, V.
     public private(set) var count = 0
 
@@ -41,6 +43,7 @@ public struct EmbeddingTable: ~Copyable {
         biases[0, row] = bias
         vectorAccumulators[0, row] = 0
         biasAccumulators[0, row] = 0
+        moments?.clear(row)
         count = max(count, row + 1)
     }
 

@@ -14,6 +14,8 @@ public struct SequenceBatch: Sendable {
     public private(set) var repetitions: [UInt8] = []
     /// The item that followed it.
     public private(set) var targets: [ItemIndex] = []
+    /// The number that came with the target, where one did.
+    public private(set) var targetValues: [Float?] = []
     /// How much the position counts in the loss; 0 where it is context only.
     public private(set) var weights: [Float] = []
     /// The positions of each moment.
@@ -76,6 +78,7 @@ public struct SequenceBatch: Sendable {
         gaps.removeAll(keepingCapacity: true)
         repetitions.removeAll(keepingCapacity: true)
         targets.removeAll(keepingCapacity: true)
+        targetValues.removeAll(keepingCapacity: true)
         weights.removeAll(keepingCapacity: true)
         steps.removeAll(keepingCapacity: true)
         var time = 0
@@ -89,6 +92,7 @@ public struct SequenceBatch: Sendable {
                 gaps.append(events[place].gap)
                 repetitions.append(eventRepetitions[place])
                 targets.append(events[place + 1].item)
+                targetValues.append(events[place + 1].value)
                 weights.append(eventWeights[place])
             }
             steps.append(start..<inputs.count)

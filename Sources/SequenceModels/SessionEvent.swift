@@ -6,6 +6,8 @@ public struct SessionEvent: Equatable, Sendable, BitwiseCopyable {
     public var type: UInt8
     /// How long after the session's event before it came, see ``gapBucket(milliseconds:)``; 0 for the first.
     public var gap: UInt8
+    /// The number that came with it, for losses that learn values; only new events have it.
+    public var value: Float?
 
     /// Places of types, and buckets of gaps.
     public static let typesMax = 16
@@ -17,6 +19,11 @@ public struct SessionEvent: Equatable, Sendable, BitwiseCopyable {
         self.item = item
         self.type = type
         self.gap = gap
+    }
+
+    /// A value as it is learned: nil where there is none, or one that no sensible stream has.
+    public static func value(_ value: Double?) -> Float? {
+        value.flatMap { abs($0) <= Double(Loss.valueMax) ? Float($0) : nil }
     }
 
     /// The bucket of a time between two events, by powers of three of seconds: 1 below two seconds, 11 for a

@@ -56,6 +56,10 @@ public struct Recommender: ~Copyable {
         _ window: Span<SessionEvent>, in snapshot: borrowing Snapshot, limit: Int, into slot: Int
     ) throws(TensorError) {
         try snapshot.encoder.encode(window, items: snapshot.items, into: &hidden)
+        if let temperature = snapshot.temperature {
+            hidden.normalizeRow(0)
+            hidden.scaleRow(0, by: 1 / temperature)
+        }
         try queries.quantize(hidden, row: 0, into: slot)
         candidates[slot].removeAll(limit: limit)
     }

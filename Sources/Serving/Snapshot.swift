@@ -13,6 +13,8 @@ public struct Snapshot: ~Copyable {
     private let indexedItemsMin: Int
     let encoder: any QuantizedEncoder
     public let dimensions: Int
+    /// What cosines are divided by where items are compared by direction, their rows of length one; else nil.
+    public var temperature: Float?
 
     /// Items from which on an index is kept where the choice is free: below, a scan is done before it pays.
     public static let automaticItemsMin = 150_000

@@ -63,6 +63,11 @@ extension Settings {
         settings.sessions.length = reader.integer("sessions.length", default: 50, in: 2...1000)
         settings.sessions.usersMax = reader.integer("sessions.max_users", default: 1_000_000, in: 1...100_000_000)
         settings.learning = learning(&reader)
+        if settings.learning.loss == "full_softmax", settings.model.itemsMax > fullSoftmaxItemsMax {
+            reader.report(
+                "learning.loss",
+                "full_softmax scores every item in every step: set model.max_items to at most \(fullSoftmaxItemsMax), or take sampled_softmax")
+        }
         settings.state.directory = reader.text("state.directory", default: "/var/lib/freshet")
         settings.state.checkpointInterval = reader.duration(
             "state.checkpoint_interval", default: "10s", in: .milliseconds(100)...(.seconds(3600)))
@@ -120,11 +125,28 @@ extension Settings {
         return text
     }
 
+    /// Items that a full softmax goes over at most, as `Loss.vocabularyMax`.
+    private static let fullSoftmaxItemsMax = 50_000
+    private static let smallestTemperature = 0.01
+
     private static func learning(_ reader: inout SettingsReader) -> Learning {
         var learning = Learning()
         learning.rate = reader.number("learning.rate", default: 0.1, in: 0.0001...1)
         learning.denseRate = reader.number("learning.dense_rate", default: 0.001, in: 0.00001...0.1)
         learning.optimizer = reader.choice("learning.optimizer", default: "adam", of: ["adam", "sgd", "adagrad"])
+        learning.momentum = reader.number("learning.momentum", default: 0.9, in: 0...0.999)
+        learning.rowOptimizer = reader.choice("learning.row_optimizer", default: "adagrad", of: ["adagrad", "adam", "sgd"])
+        learning.halfLife = reader.number("learning.half_life", default: 0, in: 0...1_000_000_000)
+        learning.loss = reader.choice(
+            "learning.loss", default: "sampled_softmax",
+            of: ["sampled_softmax", "full_softmax", "bpr_max", "gbce", "binary_cross_entropy", "squared_error"])
+        learning.bprRegularization = reader.number("learning.bpr_regularization", default: 1, in: 0...100)
+        learning.gbceCalibration = reader.number("learning.gbce_calibration", default: 0.75, in: 0...1)
+        learning.temperature = reader.number("learning.temperature", default: 0, in: 0...1)
+        if learning.temperature > 0, learning.temperature < smallestTemperature {
+            reader.report(
+                "learning.temperature", "is below \(smallestTemperature), where scores overflow; 0 is for plain products")
+        }
         learning.dropout = reader.number("learning.dropout", default: 0.25, in: 0...0.9)
         learning.rollbackDrop = reader.number("learning.rollback_drop", default: 0.5, in: 0...1)
         learning.negatives = reader.integer("learning.negatives", default: 256, in: 16...4096)

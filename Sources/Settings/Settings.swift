@@ -67,6 +67,14 @@ public struct Settings: Sendable, Equatable {
         public var rate = 0.0
         public var denseRate = 0.0
         public var optimizer = ""
+        public var momentum = 0.0
+        public var rowOptimizer = ""
+        public var halfLife = 0.0
+        public var loss = ""
+        public var bprRegularization = 0.0
+        public var gbceCalibration = 0.0
+        /// 0 for scores that are plain products.
+        public var temperature = 0.0
         public var dropout = 0.0
         public var rollbackDrop = 0.0
         public var negatives = 0

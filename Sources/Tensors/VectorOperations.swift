@@ -24,6 +24,15 @@ public func softmax(_ x: inout MutableSpan<Float>) -> Float {
     }
 }
 
+/// The same of the first `count` values; the others stay.
+public func softmax(_ x: inout MutableSpan<Float>, first count: Int) -> Float {
+    precondition(count > 0 && count <= x.count, "a distribution has an outcome")
+    return unsafe x.withUnsafeMutableBufferPointer { x in
+        guard let start = x.baseAddress else { return -.infinity }
+        return unsafe kn_softmax_f32(start, count)
+    }
+}
+
 /// One step of a GRU after its two products: PyTorch's equations, gates in the order r, z, n.
 ///
 /// - Parameters:

@@ -38,6 +38,89 @@ import Testing
         #expect(run.version == 600)
     }
 
+    static let losses: [Loss] = [
+        .sampledSoftmax, .fullSoftmax, .bprMax(regularization: 0.1), .gBCE(calibration: 0.75), .binaryCrossEntropy,
+        .squaredError,
+    ]
+
+    /// A circle as above, each event with a value that its item has; every loss falls, with and without cosines.
+    @Test(arguments: losses, [nil, 0.2] as [Float?]) func everyLossFalls(loss: Loss, temperature: Float?) {
+        var configuration = configuration()
+        configuration.loss = loss
+        configuration.temperature = temperature
+        configuration.dropout = 0
+        var learner = Learner(configuration)
+        for item in 0..<12 { learner.addItem(ItemIndex(item), after: []) }
+        var losses: [Float] = []
+        for step in 0..<500 {
+            var window = (0..<5).map { SessionEvent(item: ItemIndex((step + $0) % 12)) }
+            window[4].value = Float(window[4].item % 3) - 1
+            learner.observe(window[4].item)
+            learner.stage(window.span, weight: 1)
+            if let loss = learner.step() { losses.append(loss) }
+        }
+        let (first, last) = (losses.prefix(20).reduce(0, +) / 20, losses.suffix(20).reduce(0, +) / 20)
+        #expect(last < 0.7 * first, "\(first) to \(last)")
+        let isFinite = learner.isFinite
+        #expect(isFinite)
+        guard temperature != nil else { return }
+        for row in 0..<12 {
+            let square = learner.table.vectors.withRow(row) { row in (0..<row.count).reduce(Float(0)) { $0 + row[$1] * row[$1] } }
+            #expect(abs(square - 1) < 1e-4, "vectors are served as they are compared")
+        }
+    }
+
+    @Test(arguments: RowOptimizer.Kind.allCases) func everyOptimizerLearnsThePattern(kind: RowOptimizer.Kind) {
+        var configuration = configuration()
+        configuration.rowOptimizer.kind = kind
+        configuration.rowOptimizer.halfLife = 100
+        configuration.rate = kind == .adagrad ? 0.1 : 0.02
+        var learner = Learner(configuration)
+        for item in 0..<12 { learner.addItem(ItemIndex(item), after: []) }
+        var losses: [Float] = []
+        for step in 0..<500 {
+            let window = (0..<5).map { SessionEvent(item: ItemIndex((step + $0) % 12)) }
+            learner.observe(window[4].item)
+            learner.stage(window.span, weight: 1)
+            if let loss = learner.step() { losses.append(loss) }
+        }
+        let (first, last) = (losses.prefix(20).reduce(0, +) / 20, losses.suffix(20).reduce(0, +) / 20)
+        #expect(last < first / 2, "\(first) to \(last)")
+    }
+
+    /// What is not there cannot be learned: events without a value change nothing under squared error.
+    @Test func withoutValuesSquaredErrorLearnsNothing() {
+        var configuration = configuration()
+        configuration.loss = .squaredError
+        var learner = Learner(configuration)
+        for item in 0..<12 { learner.addItem(ItemIndex(item), after: []) }
+        let before = learner.table.vectors.withRow(3) { row in (0..<row.count).map { row[$0] } }
+        let window = (0..<5).map { SessionEvent(item: ItemIndex($0)) }
+        for _ in 0..<20 {
+            learner.stage(window.span, weight: 1)
+            let loss = learner.step()
+            #expect(loss == 0)
+        }
+        let after = learner.table.vectors.withRow(3) { row in (0..<row.count).map { row[$0] } }
+        #expect(before == after)
+    }
+
+    /// Where a step led astray, the moments that led there are forgotten with it.
+    @Test func rollingBackForgetsMoments() {
+        var configuration = configuration()
+        configuration.rowOptimizer.kind = .adam
+        var learner = Learner(configuration)
+        for item in 0..<12 { learner.addItem(ItemIndex(item), after: []) }
+        learner.markGood()
+        let window = (0..<5).map { SessionEvent(item: ItemIndex($0)) }
+        learner.stage(window.span, weight: 1)
+        _ = learner.step()
+        let (learned, restored) = (learner.moments(of: 3), learner.rollBack())
+        #expect(learned?.contains { $0 != 0 } == true && restored.contains(3))
+        let moments = learner.moments(of: 3)
+        #expect(moments?.allSatisfy { $0 == 0 } == true)
+    }
+
     @Test func theSameSeedGivesTheSameBits() {
         let (first, second, other) = (train(50, seed: 4), train(50, seed: 4), train(50, seed: 5))
         #expect(first.losses == second.losses)

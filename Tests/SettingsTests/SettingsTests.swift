@@ -56,6 +56,22 @@ import Testing
     }
 
     @Test(arguments: [
+        "learning.loss=hinge", "learning.temperature=0.001", "learning.temperature=2", "learning.bpr_regularization=-1",
+        "learning.gbce_calibration=1.5", "learning.row_optimizer=newton", "learning.half_life=-1", "learning.momentum=1",
+    ]) func refusesALossOrAnOptimizerThatCannotBe(word: String) throws {
+        let found = problems([word])
+        #expect(found.map(\.key) == [String(word.prefix { $0 != "=" })])
+    }
+
+    /// The default catalogue may become too large for it: that is told before the first event.
+    @Test func aFullSoftmaxAsksForASmallCatalogue() throws {
+        let found = problems(["learning.loss=full_softmax"])
+        #expect(found.map(\.key) == ["learning.loss"])
+        #expect(found.first?.message.contains("model.max_items to at most 50000") == true)
+        #expect(problems(["learning.loss=full_softmax", "model.max_items=20000"]) == [])
+    }
+
+    @Test(arguments: [
         "model.encoder=transformer", "model.index=fast", "kafka.delivery=sometimes", "http.listen=nowhere", "sessions.length=1",
         "state.checkpoint_interval=10", "topics.events_fields.user=user", "learning.seed=-1", "topics.create=maybe",
         "recommendations.min_interval=2m",

@@ -1,0 +1,224 @@
+public import Tensors
+
+// P = positions of a batch, B = positions of a block, C = candidates, D = hidden width
+
+/// Any loss, and any score, over a step's candidates: negatives that all positions share, every item, or none but
+/// the target. `SampledSoftmax` is the same for its one loss, and faster.
+///
+/// The score of item j after hidden state h is h·Eⱼ + bⱼ; with a temperature T it is h·Eⱼ / (|h| |Eⱼ| T) + bⱼ, which
+/// is bounded whatever is learned.
+public struct CandidateLoss: ~Copyable {
+    private let loss: Loss
+    private let temperature: Float?
+    /// The candidates of the step.
+    private var items: [ItemIndex] = []
+    /// Their vectors, of length one where there is a temperature, [C x D].
+    private var vectors: Matrix
+    /// 1 / |E|, or 1 without a temperature.
+    private var vectorInverses: [Float]
+    /// What is added to a candidate's score whatever the state.
+    private var offsets: [Float]
+    private var vectorGradient: Matrix
+    private var biasGradient: [Float]
+
+    /// What a candidate's vector is multiplied with: h, or h / (|h| T), [B x D].
+    private var states: Matrix
+    private var stateInverses: [Float]
+    /// dL/d(state), the target's part left out, [B x D].
+    private var stateGradient: Matrix
+    /// As `vectors`, of each position's target, [B x D].
+    private var targets: Matrix
+    private var targetInverses: [Float]
+    /// Scores, then their gradient, [B x (C + 1)].
+    private var scores: Matrix
+    /// dL/dE of one target, [1 x D].
+    private var targetGradient: Matrix
+    /// dL/dh, [P x D].
+    public private(set) var hiddenGradient: Matrix
+
+    public let positionsMax: Int
+    public let candidatesMax: Int
+
+    /// Positions that are scored together: what bounds the scores' memory.
+    private static let blockMax = 64
+    /// - Parameter candidatesMax: the negatives of a step, or for a full softmax the most items there will be.
+    public init(_ loss: Loss, temperature: Float?, positionsMax: Int, candidatesMax: Int, dimensions: Int) {
+        self.loss = loss
+        self.temperature = temperature
+        self.positionsMax = positionsMax
+        self.candidatesMax = candidatesMax
+        vectors = Matrix(rows: candidatesMax, columns: dimensions)
+        vectorInverses = [Float](repeating: 1, count: candidatesMax)
+        offsets = [Float](repeating: 0, count: candidatesMax)
+        vectorGradient = Matrix(rows: candidatesMax, columns: dimensions)
+        biasGradient = [Float](repeating: 0, count: candidatesMax)
+        states = Matrix(rows: Self.blockMax, columns: dimensions)
+        stateInverses = [Float](repeating: 1, count: Self.blockMax)
+        stateGradient = Matrix(rows: Self.blockMax, columns: dimensions)
+        targets = Matrix(rows: Self.blockMax, columns: dimensions)
+        targetInverses = [Float](repeating: 1, count: Self.blockMax)
+        scores = Matrix(rows: Self.blockMax, columns: candidatesMax + 1)
+        targetGradient = Matrix(rows: 1, columns: dimensions)
+        hiddenGradient = Matrix(rows: positionsMax, columns: dimensions)
+    }
+
+    /// The loss of a batch, and its gradient: as `SampledSoftmax.lossAndGradient`.
+    ///
+    /// - Returns: the weighted sum of the positions' losses.
+    public mutating func lossAndGradient(
+        hidden: borrowing Matrix, _ batch: SequenceBatch, _ negatives: NegativeSample,
+        _ table: borrowing EmbeddingTable, rows: inout RowGradients
+    ) -> Float {
+        precondition(batch.positionCount <= positionsMax, "the batch fits the workspace")
+        gatherCandidates(negatives, table)
+        var sum: Float = 0
+        var first = 0
+        while first < batch.positionCount {
+            let block = first..<min(first + Self.blockMax, batch.positionCount)
+            score(block, hidden, batch, table)
+            for position in block { sum += differentiate(position - first, position, batch, table) }
+            propagate(block, batch, rows: &rows)
+            first = block.upperBound
+        }
+        for (row, item) in items.enumerated() {
+            if temperature != nil {
+                vectorGradient.takeTangent(row, at: vectors, row: row, squaredLength: 1, scale: vectorInverses[row])
+            }
+            rows.add(item, from: vectorGradient, row: row, scale: 1)
+            rows.addBias(item, biasGradient[row])
+        }
+        return sum
+    }
+
+    /// The column of a position's target.
+    private func column(of target: ItemIndex) -> Int { loss == .fullSoftmax ? Int(target) : items.count }
+
+    private mutating func gatherCandidates(_ negatives: NegativeSample, _ table: borrowing EmbeddingTable) {
+        items.removeAll(keepingCapacity: true)
+        if loss == .fullSoftmax {
+            items.append(contentsOf: 0..<ItemIndex(table.count))
+        } else if loss.drawsNegatives {
+            items.append(contentsOf: negatives.items)
+        }
+        precondition(items.count <= candidatesMax, "the candidates fit the workspace")
+        for (row, item) in items.enumerated() {
+            vectorInverses[row] = vectors.take(row, of: table.vectors, row: Int(item), normalizing: temperature != nil)
+            let correction = loss == .sampledSoftmax ? negatives.logExpectedCounts[row] : 0
+            offsets[row] = table.biases[0, Int(item)] - correction
+            biasGradient[row] = 0
+        }
+        if !items.isEmpty { vectorGradient.fill(0, rows: 0..<items.count) }
+    }
+
+    private mutating func score(
+        _ block: Range<Int>, _ hidden: borrowing Matrix, _ batch: SequenceBatch, _ table: borrowing EmbeddingTable
+    ) {
+        for position in block {
+            let row = position - block.lowerBound
+            stateInverses[row] = states.take(row, of: hidden, row: position, normalizing: temperature != nil)
+            if let temperature { states.scaleRow(row, by: 1 / temperature) }
+        }
+        multiplyNT(states, rows: 0..<block.count, vectors, rows: items.count, into: &scores, accumulating: false)
+        for position in block {
+            let (row, target) = (position - block.lowerBound, batch.targets[position])
+            scores.withMutableRow(row) { scores in
+                for column in items.indices { scores[column] += offsets[column] }
+                guard loss != .fullSoftmax else { return }
+                // A negative that is the target would push against it.
+                for (column, item) in items.enumerated() where item == target { scores[column] = -.infinity }
+            }
+            guard loss != .fullSoftmax else { continue }
+            targetInverses[row] = targets.take(row, of: table.vectors, row: Int(target), normalizing: temperature != nil)
+            let score = states.withRow(row) { state in targets.withRow(row) { dot(state, $0) } }
+            scores[row, items.count] = score + table.biases[0, Int(target)]
+        }
+    }
+
+    /// Turns a row of scores into their weighted gradient.
+    private mutating func differentiate(
+        _ row: Int, _ position: Int, _ batch: SequenceBatch, _ table: borrowing EmbeddingTable
+    ) -> Float {
+        let (value, target) = (batch.targetValues[position], column(of: batch.targets[position]))
+        let isLearned = value != nil || !loss.learnsValues
+        let weight = isLearned ? batch.weights[position] : 0
+        let count = loss == .fullSoftmax ? items.count : items.count + 1
+        return scores.withMutableRow(row) { scores in
+            let sum = loss.differentiate(
+                &scores, count: count, target: target, value: value ?? 0, itemCount: table.count)
+            if weight != 1 { for column in 0..<count { scores[column] *= weight } }
+            return sum * weight
+        }
+    }
+
+    private mutating func propagate(_ block: Range<Int>, _ batch: SequenceBatch, rows: inout RowGradients) {
+        let count = block.count
+        multiplyTN(scores, columns: items.count, states, rows: count, into: &vectorGradient, accumulating: true)
+        for row in 0..<count {
+            scores.withRow(row) { scores in for column in items.indices { biasGradient[column] += scores[column] } }
+        }
+        if loss != .fullSoftmax {
+            for position in block { propagateTarget(position - block.lowerBound, batch.targets[position], rows: &rows) }
+        }
+        stateGradient.fill(0, rows: 0..<count)
+        multiplyNN(scores, rows: 0..<count, vectors, rows: items.count, into: &stateGradient, accumulating: true)
+        for position in block { propagateState(position - block.lowerBound, position) }
+    }
+
+    private mutating func propagateTarget(_ row: Int, _ target: ItemIndex, rows: inout RowGradients) {
+        let slope = scores[row, items.count]
+        rows.addBias(target, slope)
+        targetGradient.copyRow(0, from: states, row: row)
+        if temperature != nil {
+            targetGradient.takeTangent(0, at: targets, row: row, squaredLength: 1, scale: targetInverses[row])
+        }
+        rows.add(target, from: targetGradient, row: 0, scale: slope)
+    }
+
+    private mutating func propagateState(_ row: Int, _ position: Int) {
+        hiddenGradient.copyRow(position, from: stateGradient, row: row)
+        if loss != .fullSoftmax { hiddenGradient.addRow(position, from: targets, row: row, scale: scores[row, items.count]) }
+        if let temperature {
+            let squaredLength = 1 / (temperature * temperature)
+            hiddenGradient.takeTangent(
+                position, at: states, row: row, squaredLength: squaredLength, scale: stateInverses[row] / temperature)
+        }
+    }
+}
+
+extension Matrix {
+    /// Takes over a row, brought to length one where asked.
+    ///
+    /// - Returns: what it was multiplied with.
+    fileprivate mutating func take(
+        _ row: Int, of source: borrowing Matrix, row sourceRow: Int, normalizing: Bool
+    ) -> Float {
+        copyRow(row, from: source, row: sourceRow)
+        return normalizing ? normalizeRow(row) : 1
+    }
+
+    /// row = scale · (row less its part along a direction)
+    ///
+    /// - Parameter squaredLength: of the direction.
+    fileprivate mutating func takeTangent(
+        _ row: Int, at directions: borrowing Matrix, row directionRow: Int, squaredLength: Float, scale: Float
+    ) {
+        let along = withRow(row) { values in directions.withRow(directionRow) { dot(values, $0) } }
+        addRow(row, from: directions, row: directionRow, scale: -along / squaredLength)
+        scaleRow(row, by: scale)
+    }
+}
+
+extension Matrix {
+    /// Brings a row to length one; one of zeros stays.
+    ///
+    /// - Returns: what it was multiplied with.
+    @discardableResult
+    public mutating func normalizeRow(_ row: Int) -> Float {
+        let inverse = 1 / max(withRow(row) { dot($0, $0) }.squareRoot(), smallestNorm)
+        scaleRow(row, by: inverse)
+        return inverse
+    }
+}
+
+/// As in PyTorch's `normalize`.
+private let smallestNorm: Float = 1e-12

@@ -1,0 +1,100 @@
+internal import Foundation
+internal import Tensors
+
+// D = hidden width
+
+extension EmbeddingTable {
+    /// Begins to remember what `optimizer` needs beside Adagrad's accumulators.
+    public mutating func prepare(for optimizer: RowOptimizer) {
+        moments = optimizer.kind == .adagrad ? nil : RowMoments(capacity: capacity, dimensions: dimensions)
+    }
+
+    /// One step of `optimizer` on every row that `gradients` touched. The table is prepared for it.
+    public mutating func apply(
+        _ gradients: borrowing RowGradients, _ optimizer: RowOptimizer, rate: Float, epsilon: Float
+    ) {
+        switch optimizer.kind {
+        case .adagrad:
+            if optimizer.halfLife > 0 { decayAccumulators(gradients, by: exp2(-1 / optimizer.halfLife)) }
+            applyAdagrad(gradients, rate: rate, epsilon: epsilon)
+        case .adam:
+            applyAdam(gradients, rate: rate)
+        case .sgd:
+            applyMomentum(gradients, rate: rate, momentum: optimizer.momentum)
+        }
+    }
+
+    /// Brings the rows that `gradients` touched back to length one.
+    public mutating func normalizeRows(_ gradients: borrowing RowGradients) {
+        for slot in 0..<gradients.count { vectors.normalizeRow(Int(gradients.item(at: slot))) }
+    }
+
+    /// Brings a row to length one, unless the square of its length is within `tolerance` of that.
+    public mutating func normalizeRow(_ item: ItemIndex, tolerance: Float) {
+        let square = vectors.withRow(Int(item)) { dot($0, $0) }
+        if abs(square - 1) > tolerance { vectors.normalizeRow(Int(item)) }
+    }
+
+    /// What is remembered of a row beside the accumulators.
+    public func moments(of item: ItemIndex) -> [Float]? {
+        moments?.values(ofRow: Int(item))
+    }
+
+    public mutating func restoreMoments(_ values: [Float], of item: ItemIndex) {
+        moments?.restore(values, row: Int(item))
+    }
+
+    public mutating func forgetMoments(of item: ItemIndex) { moments?.clear(Int(item)) }
+
+    /// What is summed up of the rows that a step touches, less what time has taken of it (Adadelta's idea, Zeiler
+    /// 2012, with Adagrad's units): a row that is learned for ever keeps a rate that it can follow drift with.
+    private mutating func decayAccumulators(_ gradients: borrowing RowGradients, by factor: Float) {
+        for slot in 0..<gradients.count {
+            let row = Int(gradients.item(at: slot))
+            vectorAccumulators[0, row] *= factor
+            biasAccumulators[0, row] *= factor
+        }
+    }
+
+    /// The corrections of a row's moments go by its own steps: a new item's first step is as large as any
+    /// item's, however long the stream is.
+    private mutating func applyAdam(_ gradients: borrowing RowGradients, rate: Float) {
+        let constants = DenseOptimizer.adam
+        let (keep1, keep2) = (constants.beta1, constants.beta2)
+        for slot in 0..<gradients.count {
+            let row = Int(gradients.item(at: slot))
+            let updates = (moments?.updates[0, row] ?? 0) + 1
+            moments?.updates[0, row] = updates
+            let (correction1, correction2) = (1 - pow(keep1, updates), 1 - pow(keep2, updates))
+            for column in 0...dimensions {
+                let slope = gradient(gradients, slot, column)
+                let first = keep1 * (moments?.first[row, column] ?? 0) + (1 - keep1) * slope
+                let second = keep2 * (moments?.second[row, column] ?? 0) + (1 - keep2) * slope * slope
+                moments?.first[row, column] = first
+                moments?.second[row, column] = second
+                let step = first / correction1 / ((second / correction2).squareRoot() + constants.epsilon)
+                move(row, column, by: -rate * step)
+            }
+        }
+    }
+
+    private mutating func applyMomentum(_ gradients: borrowing RowGradients, rate: Float, momentum: Float) {
+        for slot in 0..<gradients.count {
+            let row = Int(gradients.item(at: slot))
+            for column in 0...dimensions {
+                let speed = momentum * (moments?.first[row, column] ?? 0) + gradient(gradients, slot, column)
+                moments?.first[row, column] = speed
+                move(row, column, by: -rate * speed)
+            }
+        }
+    }
+
+    /// The bias stands after the vector.
+    private func gradient(_ gradients: borrowing RowGradients, _ slot: Int, _ column: Int) -> Float {
+        column == dimensions ? gradients.bias(at: slot) : gradients.withVector(at: slot) { $0[column] }
+    }
+
+    private mutating func move(_ row: Int, _ column: Int, by step: Float) {
+        if column == dimensions { biases[0, row] += step } else { vectors[row, column] += step }
+    }
+}

@@ -34,10 +34,11 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CKernels"),
+        .target(name: "CWorkers"),
         .target(name: "Events", dependencies: ["CSimdJSON"], swiftSettings: strict),
 
         // Layer 1: values that other layers exchange.
-        .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: strict),
+        .target(name: "Tensors", dependencies: ["CKernels", "CWorkers"], swiftSettings: strict),
         .target(name: "Checkpoints", dependencies: ["Events"], swiftSettings: strict),
         .target(
             name: "Telemetry",

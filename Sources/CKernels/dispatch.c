@@ -151,6 +151,11 @@ void kn_score_u8i8(const kn_packed_table *table, const kn_packed_query *query, s
     packed->score(table, query, first, blocks, scores);
 }
 
+void kn_score_rows_u8i8(const kn_packed_table *table, const kn_packed_query *query, const uint32_t *rows, size_t n,
+                        float *scores) {
+    packed->score_rows(table, query, rows, n, scores);
+}
+
 void kn_top_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
                  const kn_top_list *list) {
     packed->top(table, query, first, blocks, list);

@@ -67,6 +67,30 @@ static void score(const kn_packed_table *table, const kn_packed_query *query, si
     score_blocks(table, query, first, blocks, scores, 0);
 }
 
+// Sixteen groups of a row at a time, one lane each: they stand a block's width apart.
+static void score_rows(const kn_packed_table *table, const kn_packed_query *query, const uint32_t *rows, size_t n,
+                       float *scores) {
+#pragma clang fp contract(off)
+    const __m512i steps = _mm512_mullo_epi32(
+        _mm512_set1_epi32(KN_GROUP_BYTES), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    for (size_t place = 0; place < n; place++) {
+        const size_t lane = rows[place] % KN_BLOCK_ROWS;
+        const uint8_t *values = block_values(table, rows[place] / KN_BLOCK_ROWS);
+        __m512i sums = _mm512_setzero_si512();
+        for (size_t group = 0; group < table->groups; group += 16) {
+            const size_t left = table->groups - group;
+            const __mmask16 lanes = left >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
+            const __m512i row = _mm512_mask_i32gather_epi32(
+                _mm512_setzero_si512(), lanes, steps, values + group * KN_GROUP_BYTES + lane * KN_GROUP_COLUMNS, 1);
+            sums = _mm512_dpbusd_epi32(
+                sums, row, _mm512_maskz_loadu_epi32(lanes, query->values + group * KN_GROUP_COLUMNS));
+        }
+        const int32_t sum = _mm512_reduce_add_epi32(sums) - query->correction;
+        const float product = (float)sum * block_scales(table, values)[lane];
+        scores[place] = product * query->scale + block_biases(table, values)[lane];
+    }
+}
+
 // Finds the place of a score in all places at once: those before it keep their rows, it takes the one
 // behind them, the rest move up by one lane.
 static inline void list_insert(const kn_top_list *list, float score, uint32_t name) {
@@ -269,6 +293,6 @@ static int32_t peak(size_t rounds) {
     return _mm512_reduce_add_epi32(sums[0]);
 }
 
-const kn_packed_kernels kn_packed_avx512vnni = {.score = score, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};
+const kn_packed_kernels kn_packed_avx512vnni = {.score = score, .score_rows = score_rows, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};
 #pragma clang attribute pop
 #endif

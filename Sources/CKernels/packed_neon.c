@@ -11,6 +11,7 @@
 #include "packed_blocks.inc"
 
 #include "list_insert.inc"
+#include "score_rows.inc"
 
 enum { QUARTER = 4 };
 
@@ -79,6 +80,6 @@ static int32_t peak(size_t rounds) {
     return sum;
 }
 
-const kn_packed_kernels kn_packed_neon = {.score = score, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};
+const kn_packed_kernels kn_packed_neon = {.score = score, .score_rows = score_rows, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};
 #pragma clang attribute pop
 #endif

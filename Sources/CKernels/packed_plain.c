@@ -4,6 +4,7 @@
 #include "packed_blocks.inc"
 
 #include "list_insert.inc"
+#include "score_rows.inc"
 
 static void score_block(const kn_packed_table *table, const kn_packed_query *query, size_t block, float *scores) {
 #pragma clang fp contract(off)
@@ -57,4 +58,4 @@ static int32_t peak(size_t rounds) {
     return sum;
 }
 
-const kn_packed_kernels kn_packed_plain = {.score = score, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};
+const kn_packed_kernels kn_packed_plain = {.score = score, .score_rows = score_rows, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};

@@ -101,6 +101,15 @@ public struct Recommender: ~Copyable {
         choice.compare(found: common, wanted: wanted, count: count, times: times)
     }
 
+    /// The scores of some items for the session in `slot`, as it was encoded last.
+    ///
+    /// - Parameter scores: as many as `items`.
+    public func scores(
+        of items: Span<ItemIndex>, _ slot: Int, in snapshot: borrowing Snapshot, into scores: inout MutableSpan<Float>
+    ) {
+        snapshot.items.scores(of: items, queries, slot, into: &scores)
+    }
+
     /// The score of one item for the session in `slot`, as it was encoded last.
     public func score(_ item: ItemIndex, _ slot: Int, in snapshot: borrowing Snapshot) -> Float {
         snapshot.items.score(Int(item), queries, slot)

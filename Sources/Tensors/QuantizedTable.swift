@@ -136,6 +136,25 @@ internal import CKernels
         return unsafe product * query.scale + tail(of: index)[Self.blockRows]
     }
 
+    /// The scores of some rows in use, in any order: what ``score(_:_:_:)`` gives, bit for bit.
+    ///
+    /// - Parameter result: as many as `rows`.
+    public func scores(
+        of rows: Span<Int32>, _ queries: borrowing QuantizedQueries, _ slot: Int, into result: inout MutableSpan<Float>
+    ) {
+        precondition(queries.columns == columns && result.count == rows.count, "a score for every row")
+        precondition(slot >= 0 && slot < queries.capacity, "the query is there")
+        for place in rows.indices { precondition(rows[place] >= 0 && Int(rows[place]) < count, "the row is in use") }
+        var table = unsafe kernelTable
+        let query = unsafe queries.kernelQueries.start + slot
+        unsafe rows.withUnsafeBytes { rows in
+            unsafe result.withUnsafeMutableBufferPointer { result in
+                guard let rows = unsafe rows.assumingMemoryBound(to: UInt32.self).baseAddress, let start = result.baseAddress else { return }
+                unsafe kn_score_rows_u8i8(&table, query, rows, result.count, start)
+            }
+        }
+    }
+
     /// The best rows for the first `queryCount` queries, exactly, each into its list of `lists`, up to that
     /// list's limit. The table is read once for all of them.
     public func topK(_ queries: borrowing QuantizedQueries, count queryCount: Int, into lists: inout [TopK]) {

@@ -110,6 +110,17 @@ import Testing
         }
     }
 
+    @Test(arguments: Variant.available, shapes) func singleRowsScoreWhatTheirBlocksDo(variant: Variant, shape: (Int, Int)) {
+        let table = Table(blocks: shape.0, groups: shape.1, seed: 21, isExtreme: shape.0 % 2 == 0)
+        let scores = table.scores(kn_packed_plain)
+        // Some twice, in no order.
+        let rows = (0..<UInt32(scores.count + 5)).map { $0 * 7 % UInt32(scores.count) }
+        var (copy, query) = (table.table, table.query(0))
+        let result = GuardedBuffer([Float](repeating: .nan, count: rows.count))
+        variant.packed.score_rows(&copy, &query, rows, rows.count, result.start)
+        #expect(result.values == rows.map { scores[Int($0)] })
+    }
+
     /// What a list must hold after rows with these scores: in falling order, equals as they came.
     private func ranking(_ scores: [Float], limit: Int) -> [(row: Int, score: Float)] {
         let ranked = scores.enumerated().filter { $0.element > -.infinity }

@@ -119,6 +119,9 @@ typedef struct kn_top_list {
 // Scores of the rows of `blocks` blocks from block `first`, 16 a block.
 void kn_score_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
                    float *scores);
+// Scores of n rows in any order: the same bits.
+void kn_score_rows_u8i8(const kn_packed_table *table, const kn_packed_query *query, const uint32_t *rows, size_t n,
+                        float *scores);
 // Offers those rows, in order, to the list: it takes each whose score is above that of its last place.
 void kn_top_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
                  const kn_top_list *list);

@@ -26,6 +26,7 @@ typedef struct kn_float_kernels {
 
 typedef struct kn_packed_kernels {
     void (*score)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, float *);
+    void (*score_rows)(const kn_packed_table *, const kn_packed_query *, const uint32_t *, size_t, float *);
     void (*top)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, const kn_top_list *);
     void (*top_many)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, size_t, const kn_top_list *);
     void (*top_scores)(const float *, size_t, const kn_top_list *);

@@ -1,5 +1,6 @@
 internal import Foundation
 public import SequenceModels
+internal import Tensors
 
 /// What the sessions most like this one went on with: k nearest neighbours over sessions, kept up to date
 /// with every event (V-SkNN, Ludewig and Jannach 2018; VMIS-kNN, Kersbergen, Sprangers and Schelter 2022).
@@ -114,15 +115,15 @@ public struct SessionNeighbors: Sendable {
     ) -> [Candidate] {
         nextStamp()
         findNeighbors(window.suffix(Self.windowMax), session: session)
-        keepLargest(Self.postingsMax, of: &neighbors) { $0.newest > $1.newest }
-        keepLargest(Self.neighborsMax, of: &neighbors) { left, right in
+        neighbors.keepFirst(Self.postingsMax) { $0.newest > $1.newest }
+        neighbors.keepFirst(Self.neighborsMax) { left, right in
             left.similarity != right.similarity ? left.similarity > right.similarity : left.newest > right.newest
         }
         scoreItems(excluding: excluded)
         let order: (Candidate, Candidate) -> Bool = { left, right in
             left.score != right.score ? left.score > right.score : left.item < right.item
         }
-        keepLargest(count, of: &candidates, order)
+        candidates.keepFirst(count, by: order)
         return candidates.sorted(by: order)
     }
 
@@ -190,26 +191,5 @@ public struct SessionNeighbors: Sendable {
         for place in neighborStamps.indices { neighborStamps[place] = 0 }
         for place in candidateStamps.indices { candidateStamps[place] = 0 }
         stamp = 1
-    }
-
-    /// Leaves the first `count` by `isBefore`, in any order (quickselect, Hoare 1961).
-    private func keepLargest<Element>(_ count: Int, of list: inout [Element], _ isBefore: (Element, Element) -> Bool) {
-        guard list.count > count else { return }
-        var (low, high) = (0, list.count - 1)
-        while low < high {
-            let pivot = list[(low + high) / 2]
-            var (left, right) = (low, high)
-            while left <= right {
-                while isBefore(list[left], pivot) { left += 1 }
-                while isBefore(pivot, list[right]) { right -= 1 }
-                if left <= right {
-                    list.swapAt(left, right)
-                    left += 1
-                    right -= 1
-                }
-            }
-            if count - 1 <= right { high = right } else if count - 1 >= left { low = left } else { break }
-        }
-        list.removeLast(list.count - count)
     }
 }

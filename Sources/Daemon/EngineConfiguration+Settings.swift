@@ -1,6 +1,7 @@
 internal import Delivery
 public import Engine
 internal import Events
+internal import Foundation
 internal import Learning
 internal import SequenceModels
 internal import Serving
@@ -26,6 +27,7 @@ extension EngineConfiguration {
         learner.temperature = settings.learning.temperature > 0 ? Float(settings.learning.temperature) : nil
         learner.dropout = Float(settings.learning.dropout)
         index = IndexMode(rawValue: settings.model.index) ?? .automatic
+        threads = settings.model.threads ?? min(neuralMembers.count, ProcessInfo.processInfo.activeProcessorCount)
         learner.dimensions = settings.model.dimensions
         learner.itemsMax = settings.model.itemsMax
         learner.window = settings.learning.window

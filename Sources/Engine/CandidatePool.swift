@@ -1,5 +1,6 @@
 internal import Learning
 internal import SequenceModels
+internal import Tensors
 
 /// The candidates of a session from several models, and what each says of them.
 struct CandidatePool {
@@ -10,8 +11,6 @@ struct CandidatePool {
     let sessionLength: Int
     /// Events before the list.
     let sequence: UInt64
-
-    private var places: [ItemIndex: Int] = [:]
 
     /// What an item has that a model does not name.
     private static let unknown: Blend.Features = {
@@ -28,39 +27,83 @@ struct CandidatePool {
         self.sequence = sequence
     }
 
-    /// Sets what a model says of an item; one that is not in the pool joins it.
-    mutating func set(_ feature: Int, of item: ItemIndex, to value: Float) {
-        if let place = places[item] {
-            features[place][feature] = value
-            return
-        }
-        places[item] = items.count
+    /// Finds an item, or takes it in.
+    ///
+    /// - Parameter places: those of this pool.
+    /// - Returns: its place.
+    @discardableResult
+    mutating func admit(_ item: ItemIndex, _ places: inout CandidatePlaces) -> Int {
+        if let place = places.place(of: item) { return place }
+        places.note(item, items.count)
         items.append(item)
         features.append(Self.unknown)
         ages.append(.young)
-        features[items.count - 1][feature] = value
+        return items.count - 1
     }
 
-    /// Sets what is known of the items that are in the pool.
-    mutating func update(_ body: (ItemIndex, inout Blend.Features, inout Blend.Age) -> Void) {
-        for place in items.indices { body(items[place], &features[place], &ages[place]) }
+    /// Sets what a model says of an item; one that is not in the pool joins it.
+    mutating func set(_ feature: Int, of item: ItemIndex, to value: Float, _ places: inout CandidatePlaces) {
+        features[admit(item, &places)][feature] = value
     }
 
-    func place(of item: ItemIndex) -> Int? { places[item] }
+    /// Sets what a neural model says of every item: how far below its best score theirs are.
+    mutating func setNeural(_ place: Int, scores: [Float], best: Float) {
+        for candidate in items.indices { features[candidate][Blend.Feature.neural(place)] = min(0, scores[candidate] - best) }
+    }
 
-    /// The candidates with their blended scores, best first; equal scores the lower row first.
-    func ranked(_ weights: Blend.Weights) -> [(item: ItemIndex, score: Float)] {
-        items.indices.map { (items[$0], Blend.score(features[$0], weights[ages[$0]])) }.sorted { left, right in
-            left.1 != right.1 ? left.1 > right.1 : left.0 < right.0
+    /// Sets what is known of the item in a place.
+    mutating func update(at place: Int, _ body: (inout Blend.Features, inout Blend.Age) -> Void) {
+        body(&features[place], &ages[place])
+    }
+
+    func place(of item: ItemIndex) -> Int? { items.firstIndex(of: item) }
+
+    /// The best `limit` candidates with their blended scores, best first; equal scores the lower row first.
+    func ranked(_ weights: Blend.Weights, limit: Int) -> [(item: ItemIndex, score: Float)] {
+        func isBefore(_ left: (item: ItemIndex, score: Float), _ right: (item: ItemIndex, score: Float)) -> Bool {
+            left.score != right.score ? left.score > right.score : left.item < right.item
+        }
+        var ranked = items.indices.map { (item: items[$0], score: Blend.score(features[$0], weights[ages[$0]])) }
+        ranked.keepFirst(limit, by: isBefore)
+        ranked.sort(by: isBefore)
+        return ranked
+    }
+
+    /// How a candidate ranks by one feature alone, from 1; of equals the lower row is ahead.
+    func rank(at place: Int, by feature: Int) -> Int {
+        let value = features[place][feature]
+        return 1 + items.indices.count { other in
+            let theirs = features[other][feature]
+            return theirs > value || (theirs == value && items[other] < items[place])
         }
     }
+}
 
-    /// The best `count` by one feature alone.
-    func top(_ count: Int, by feature: Int) -> [ItemIndex] {
-        items.indices.sorted { left, right in
-            let (first, second) = (features[left][feature], features[right][feature])
-            return first != second ? first > second : items[left] < items[right]
-        }.prefix(count).map { items[$0] }
+/// Where the items of one pool stand in it, while it is being filled: found without hashing.
+struct CandidatePlaces {
+    /// For each item, the number of the pool that noted it last, and its place there.
+    private var notes: [(pool: UInt32, place: Int32)] = []
+    private var pool: UInt32 = 0
+
+    /// Forgets what it knew, and takes the items of a pool in.
+    mutating func begin(_ started: CandidatePool) {
+        if pool == .max {
+            // Notes of four billion pools ago would read as this one's.
+            notes.removeAll()
+            pool = 0
+        }
+        pool += 1
+        for (place, item) in started.items.enumerated() { note(item, place) }
+    }
+
+    func place(of item: ItemIndex) -> Int? {
+        guard Int(item) < notes.count, notes[Int(item)].pool == pool else { return nil }
+        return Int(notes[Int(item)].place)
+    }
+
+    mutating func note(_ item: ItemIndex, _ place: Int) {
+        while notes.count <= Int(item) { notes.append((0, 0)) }
+        notes[Int(item)] = (pool, Int32(place))
     }
 }
 

@@ -11,48 +11,69 @@ extension Engine {
 
     /// What the counting models say of a session, before anything later is counted.
     mutating func countingPool(row: Int, window: [ItemIndex]) -> CandidatePool {
-        var pool = CandidatePool(sessionLength: sessions[row].entries.count, sequence: sequence)
         let candidates = yardsticks.candidates(
             after: window, session: row, excluding: [], neighborsMax: Self.membersCandidatesMax)
-        yardsticks.fill(&pool, with: candidates, count: Self.membersCandidatesMax)
+        return countingPool(sessionLength: sessions[row].entries.count, candidates)
+    }
+
+    mutating func countingPool(sessionLength: Int, _ candidates: Yardsticks.Candidates) -> CandidatePool {
+        var pool = CandidatePool(sessionLength: sessionLength, sequence: sequence)
+        places.begin(pool)
+        yardsticks.fill(&pool, with: candidates, count: Self.membersCandidatesMax, &places)
         return pool
     }
 
-    /// The pool with what the neural model says, once the session in `slot` is ranked.
+    /// Adds to a pool what the neural models say, and what is known of its items, once the session in `slot` is
+    /// ranked. The session's own items are always candidates.
     ///
-    /// - Parameter later: items of events that were counted since the pool was made.
-    func completed(
-        _ pool: CandidatePool, slot: Int, window: [ItemIndex], later: ArraySlice<ListGroup.StagedItem>
-    ) -> CandidatePool {
-        var pool = pool
-        var best: [Float] = []
-        for (place, member) in members.enumerated() {
+    /// - Parameters:
+    ///   - probes: items that are to be in the pool whatever the models say.
+    ///   - later: items of events that were counted since the pool was made.
+    mutating func complete(
+        _ pool: inout CandidatePool, slot: Int, window: [ItemIndex], probes: [ItemIndex],
+        later: ArraySlice<ListGroup.StagedItem>
+    ) {
+        guard members.allSatisfy({ $0.candidates(ofSlot: slot).count > 0 }) else { return }
+        places.begin(pool)
+        for item in probes { pool.admit(item, &places) }
+        for member in members {
             let candidates = member.candidates(ofSlot: slot)
-            guard candidates.count > 0 else { return pool }
-            best.append(candidates.score(at: 0))
-            for candidate in 0..<candidates.count {
-                pool.set(
-                    Blend.Feature.neural(place), of: ItemIndex(candidates.index(at: candidate)),
-                    to: candidates.score(at: candidate) - best[place])
+            for candidate in 0..<candidates.count { pool.admit(ItemIndex(candidates.index(at: candidate)), &places) }
+        }
+        for item in window { pool.set(Blend.Feature.isSeen, of: item, to: 1, &places) }
+        // One model's candidates have a score of the others too, further down.
+        for (place, member) in members.enumerated() {
+            member.scores(of: pool.items, slot: slot, into: &neuralScores)
+            pool.setNeural(place, scores: neuralScores, best: member.candidates(ofSlot: slot).score(at: 0))
+        }
+        describe(&pool, later: later)
+        for (place, item) in window.enumerated() {
+            guard let candidate = places.place(of: item) else { continue }
+            // An item that comes again counts where it stands last.
+            pool.update(at: candidate) { features, _ in
+                features[Blend.Feature.nearness] = 1 / Float(window.count - place)
+                features[Blend.Feature.isCurrent] = place == window.count - 1 ? 1 : 0
             }
         }
-        for item in window { pool.set(Blend.Feature.isSeen, of: item, to: 1) }
+    }
+
+    /// How often and how lately each candidate came, before the items of `later`.
+    private mutating func describe(_ pool: inout CandidatePool, later: ArraySlice<ListGroup.StagedItem>) {
+        var history = pool.items.map { (count: yardsticks.occurrences(of: $0), active: catalog.lastActive(of: $0)) }
+        for staged in later.reversed() {
+            guard let place = places.place(of: staged.item) else { continue }
+            history[place].count -= 1
+            history[place].active = staged.activeBefore
+        }
         let sequence = pool.sequence
-        pool.update { item, features, age in
-            // The others' candidates have a neural score too, further down.
-            for (place, member) in members.enumerated() where features[Blend.Feature.neural(place)] == 0 {
-                features[Blend.Feature.neural(place)] = min(0, member.score(item, slot: slot) - best[place])
+        for (place, (count, active)) in history.enumerated() {
+            let count = max(0, count)
+            pool.update(at: place) { features, age in
+                age = Blend.Age(occurrences: count)
+                features[Blend.Feature.popularity] = Blend.logFrequency(count, of: sequence)
+                features[Blend.Feature.staleness] = Blend.logStaleness(sequence - min(sequence, active))
             }
-            let occurrences = yardsticks.occurrences(of: item, before: later)
-            age = Blend.Age(occurrences: occurrences)
-            features[Blend.Feature.popularity] = Blend.logFrequency(occurrences, of: sequence)
-            let active = later.first { $0.item == item }?.activeBefore ?? catalog.lastActive(of: item)
-            features[Blend.Feature.staleness] = Blend.logStaleness(sequence - min(sequence, active))
-            guard let place = window.lastIndex(of: item) else { return }
-            features[Blend.Feature.nearness] = 1 / Float(window.count - place)
-            features[Blend.Feature.isCurrent] = place == window.count - 1 ? 1 : 0
         }
-        return pool
     }
 
     /// Learns the weights from the event that has come after a list.

@@ -21,10 +21,10 @@ extension Engine {
         let items = window.map(\.item)
         let candidates = yardsticks.candidates(
             after: items, session: row ?? Self.noRow, excluding: excluded, neighborsMax: Yardsticks.blendedMax)
-        for member in members {
-            try member.encode(window, limit: max(Self.membersCandidatesMax, question.count), into: 0)
-            member.rank(excluding: excluded)
-        }
+        let query = SessionQuery(window: window, limit: max(Self.membersCandidatesMax, question.count))
+        let members = members
+        workers.forEach(members.count) { members[$0].rank(query, excluding: excluded) }
+        for member in members { if let failure = member.failure { throw failure } }
         var forecast = Forecast()
         if models == .all {
             forecast.lists = yardsticks.lists(count: question.count, candidates, excluding: excluded)
@@ -75,19 +75,17 @@ extension Engine {
         _ question: ForecastQuestion, length: Int, row: Int?, after items: [ItemIndex],
         _ candidates: Yardsticks.Candidates, excluding excluded: ItemSet, into forecast: inout Forecast
     ) {
-        var counted = CandidatePool(sessionLength: length, sequence: sequence)
-        yardsticks.fill(&counted, with: candidates, count: Self.membersCandidatesMax)
-        let pool = completed(counted, slot: 0, window: items, later: [])
+        var pool = countingPool(sessionLength: length, candidates)
+        let counted = pool
+        complete(&pool, slot: 0, window: items, probes: [], later: [])
         let weights = blend.weights(sessionLength: length)
         // The session's own items are always candidates.
-        let allowed = pool.ranked(weights).lazy.map(\.item).filter { !excluded.contains($0) }
+        let allowed = pool.ranked(weights, limit: question.count + items.count).lazy.map(\.item).filter { !excluded.contains($0) }
         forecast.lists[servedModel] = Array(allowed.prefix(question.count))
         if question.keepsPool, let row { pools.keep(pool, row: row) }
         guard !question.probes.isEmpty else { return }
-        for probe in question.probes where counted.place(of: probe) == nil {
-            counted.set(Blend.Feature.isSeen, of: probe, to: 0)
-        }
-        let probed = completed(counted, slot: 0, window: items, later: [])
+        var probed = counted
+        complete(&probed, slot: 0, window: items, probes: question.probes, later: [])
         forecast.probeScores[servedModel] = question.probes.map { probe in
             probed.place(of: probe).map { Blend.score(probed.features[$0], weights[probed.ages[$0]]) } ?? 0
         }

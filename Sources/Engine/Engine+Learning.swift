@@ -35,27 +35,29 @@ extension Engine {
                 if replay == .configured {
                     stageReplay(member, count: configuration.learner.replayRatio * (end - first))
                 }
-                try learn(member)
             }
+            try step()
             first = end
         }
         staged.removeAll()
     }
 
-    /// One step of a member on what it staged. Rows that a checkpoint waits for are copied before they change.
-    mutating func learn(_ member: NeuralMember) throws(EngineError) {
-        guard member.computeGradients() else { return }
-        for place in 0..<member.learner.touchedCount {
-            let item = member.learner.touchedItem(at: place)
-            preserve(item: item)
-            changes.touchItem(item)
+    /// One step of every member on what it staged, side by side. Rows that a checkpoint waits for are copied before
+    /// they change.
+    mutating func step() throws(EngineError) {
+        let members = members
+        workers.forEach(members.count) { members[$0].computeGradients() }
+        for member in members where member.hasGradients {
+            for place in 0..<member.learner.touchedCount {
+                let item = member.learner.touchedItem(at: place)
+                preserve(item: item)
+                changes.touchItem(item)
+            }
         }
-        do throws(EngineError) {
-            try member.applyGradients()
-        } catch {
-            return try rollBack(member, .notFinite)
+        workers.forEach(members.count) { members[$0].applyGradients() }
+        for member in members where member.failure != nil || !member.learner.isFinite {
+            try rollBack(member, .notFinite)
         }
-        if !member.learner.isFinite { try rollBack(member, .notFinite) }
     }
 
     /// Draws sessions at random, and from each a window that ends at random.

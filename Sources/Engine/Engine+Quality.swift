@@ -23,18 +23,22 @@ extension Engine {
             neighborsMax: configuration.measuresNeighbors ? Yardsticks.blendedMax : nil)
         var lists = yardsticks.lists(count: Self.rankingMax, candidates, excluding: [])
         lists[servedModel] = sessions[row].ranking
-        if let pool {
-            for (place, member) in members.enumerated() {
-                lists[member.name] = pool.top(Self.rankingMax, by: Blend.Feature.neural(place))
-            }
-            lists[YardstickName.neighbors] = pool.top(Self.rankingMax, by: Blend.Feature.neighbors)
+        // nil is a miss.
+        var ranks: [String: Int?] = lists.mapValues { list in
+            target.flatMap { list.firstIndex(of: $0) }.map { $0 + 1 }
         }
-        for (model, list) in lists {
-            let rank = target.flatMap { list.firstIndex(of: $0) }.map { $0 + 1 }
+        if let pool {
+            let place = target.flatMap { pool.place(of: $0) }
+            func rank(by feature: Int) -> Int? {
+                place.map { pool.rank(at: $0, by: feature) }.flatMap { $0 <= Self.rankingMax ? $0 : nil }
+            }
+            for (place, member) in members.enumerated() { ranks[member.name] = .some(rank(by: Blend.Feature.neural(place))) }
+            ranks[YardstickName.neighbors] = .some(rank(by: Blend.Feature.neighbors))
+        }
+        for (model, rank) in ranks {
             quality[model]?.record(rank: rank)
             wholeQuality[model]?.record(rank: rank)
         }
-        guard let target else { return }
-        try guardQuality { model in lists[model]?.contains(target) ?? false }
+        if target != nil { try guardQuality { model in (ranks[model] ?? nil) != nil } }
     }
 }

@@ -17,9 +17,10 @@ extension Engine {
         if let row = sessions.row(of: user), !window(ofRow: row).isEmpty {
             let excluded = excludedItems(row: row, rules.exclusions)
             let window = window(ofRow: row)
-            try rank(window, limit: limit(rules, excluded))
+            try rank([SessionQuery(window: window, limit: limit(rules, excluded))])
             let pool = pool(row: row, slot: 0, window: window.map(\.item))
-            let order = order(ofSlot: 0, pool: pool, weights: weights(row: row))
+            let order = order(
+                ofSlot: 0, pool: pool, weights: weights(row: row), limit: rules.count + excluded.count)
             let items = items(order, window: window.map(\.item), excluded: excluded, count: rules.count)
             return (recommendation(user, items, asOf: now, now: now, source: nil), false)
         }
@@ -47,17 +48,19 @@ extension Engine {
         if rules.exclusions.contains(.current) { left.append(last) }
         if rules.exclusions.contains(.seen) { left += known }
         let excluded = ItemSet(left)
-        try rank(window, limit: limit(rules, excluded))
+        try rank([SessionQuery(window: window, limit: limit(rules, excluded))])
         var pool: CandidatePool?
         if configuration.encoder == .ensemble {
             let items = window.map(\.item)
-            var counted = CandidatePool(sessionLength: known.count, sequence: sequence)
             let candidates = yardsticks.candidates(
                 after: items, session: Self.noRow, excluding: [], neighborsMax: Self.membersCandidatesMax)
-            yardsticks.fill(&counted, with: candidates, count: Self.membersCandidatesMax)
-            pool = completed(counted, slot: 0, window: items, later: [])
+            var counted = countingPool(sessionLength: known.count, candidates)
+            complete(&counted, slot: 0, window: items, probes: [], later: [])
+            pool = counted
         }
-        let order = order(ofSlot: 0, pool: pool, weights: blend.weights(sessionLength: known.count))
+        let order = order(
+            ofSlot: 0, pool: pool, weights: blend.weights(sessionLength: known.count),
+            limit: rules.count + excluded.count)
         return (items(order, window: window.map(\.item), excluded: excluded, count: rules.count), false)
     }
 
@@ -78,34 +81,36 @@ extension Engine {
         return group.members.contains { $0.row == row }
     }
 
-    /// Encodes a session whose event is to be answered, as a member of the group.
-    mutating func encode(
-        row: Int, asOf: Timestamp, source: RecordSource, place: Int, into group: inout ListGroup
-    ) throws(EngineError) {
+    /// Takes a session whose event is to be answered into the group.
+    mutating func add(row: Int, asOf: Timestamp, source: RecordSource, place: Int, to group: inout ListGroup) {
         let excluded = excludedItems(row: row, configuration.rules.exclusions)
-        let window = window(ofRow: row)
-        try encode(window, limit: limit(configuration.rules, excluded), into: group.members.count)
-        let pool = configuration.encoder == .ensemble ? countingPool(row: row, window: window.map(\.item)) : nil
+        let query = SessionQuery(window: window(ofRow: row), limit: limit(configuration.rules, excluded))
+        let pool = configuration.encoder == .ensemble ? countingPool(row: row, window: query.window.map(\.item)) : nil
         group.members.append(
             .init(
-                row: row, asOf: asOf, source: source, stagedBefore: group.staged.count, place: place,
+                row: row, query: query, asOf: asOf, source: source, stagedBefore: group.staged.count, place: place,
                 excluded: excluded, pool: pool, weights: weights(row: row)))
     }
 
     /// Makes the lists of a group. Each ranking is kept to be scored by the user's next event.
-    mutating func rank(_ group: inout ListGroup, into answers: inout [EngineAnswer], now: Timestamp) {
+    mutating func rank(
+        _ group: inout ListGroup, into answers: inout [EngineAnswer], now: Timestamp
+    ) throws(EngineError) {
         guard !group.members.isEmpty else { return }
-        for member in members { member.rank(group.members.count) }
+        try rank(group.members.map(\.query))
         for (slot, member) in group.members.enumerated() {
-            var pool: CandidatePool?
-            if let counted = member.pool {
-                let later = group.staged[member.stagedBefore...]
-                pool = completed(counted, slot: slot, window: window(ofRow: member.row).map(\.item), later: later)
+            let window = member.query.window.map(\.item)
+            var pool = member.pool
+            if var counted = pool.take() {
+                complete(
+                    &counted, slot: slot, window: window, probes: [], later: group.staged[member.stagedBefore...])
+                pool = counted
             }
-            let order = order(ofSlot: slot, pool: pool, weights: member.weights)
+            let order = order(
+                ofSlot: slot, pool: pool, weights: member.weights,
+                limit: max(Self.rankingMax, configuration.rules.count + member.excluded.count))
             let items = items(
-                order, window: window(ofRow: member.row).map(\.item), excluded: member.excluded,
-                count: configuration.rules.count)
+                order, window: window, excluded: member.excluded, count: configuration.rules.count)
             let user = sessions[member.row].user
             answers[member.place] = .list(
                 recommendation(user, items, asOf: member.asOf, now: now, source: member.source))
@@ -127,12 +132,16 @@ extension Engine {
     /// The whole pool of a session that is ranked in `slot`; nil where the neural model serves alone.
     mutating func pool(row: Int, slot: Int, window: [ItemIndex]) -> CandidatePool? {
         guard configuration.encoder == .ensemble else { return nil }
-        return completed(countingPool(row: row, window: window), slot: slot, window: window, later: [])
+        var pool = countingPool(row: row, window: window)
+        complete(&pool, slot: slot, window: window, probes: [], later: [])
+        return pool
     }
 
-    /// The candidates of a slot, best first.
-    func order(ofSlot slot: Int, pool: CandidatePool?, weights: Blend.Weights) -> [(item: ItemIndex, score: Float)] {
-        if let pool { return pool.ranked(weights) }
+    /// The best `limit` candidates of a slot, best first; more where a neural model serves alone.
+    func order(
+        ofSlot slot: Int, pool: CandidatePool?, weights: Blend.Weights, limit: Int
+    ) -> [(item: ItemIndex, score: Float)] {
+        if let pool { return pool.ranked(weights, limit: limit) }
         return members.first?.order(ofSlot: slot) ?? []
     }
 
@@ -153,21 +162,15 @@ extension Engine {
         return items
     }
 
-    /// Ranks every item after the newest events of a session, into every member's first slot.
-    mutating func rank(_ window: [SessionEvent], limit: Int) throws(EngineError) {
-        try encode(window, limit: limit, into: 0)
-        for member in members { member.rank(1) }
-    }
-
-    private mutating func encode(_ window: [SessionEvent], limit: Int, into slot: Int) throws(EngineError) {
-        for member in members {
-            do throws(EngineError) {
-                try member.encode(window, limit: limit, into: slot)
-            } catch {
-                // Weights that give no usable state are no good: once more with the last that were.
-                try rollBack(member, .notFinite)
-                try member.encode(window, limit: limit, into: slot)
-            }
+    /// Ranks every item for some sessions, by every member side by side.
+    mutating func rank(_ queries: [SessionQuery]) throws(EngineError) {
+        let members = members
+        workers.forEach(members.count) { members[$0].rank(queries) }
+        for member in members where member.failure != nil {
+            // Weights that give no usable state are no good: once more with the last that were.
+            try rollBack(member, .notFinite)
+            member.rank(queries)
+            if let failure = member.failure { throw failure }
         }
     }
 

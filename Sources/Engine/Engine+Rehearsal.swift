@@ -20,8 +20,8 @@ extension Engine {
                 let weight = events.last.flatMap { configuration.eventWeights[$0.type] } ?? 1
                 if weight > 0 { member.stage(window(of: events).span, weight: weight) }
             }
-            try learn(member)
         }
+        try step()
     }
 
     /// The mean loss of each neural model over its steps since the last call, in nats.

@@ -18,6 +18,7 @@ public struct Engine: ~Copyable {
     var catalog: ItemCatalog
     /// The neural models, in the order of the configuration.
     let members: [NeuralMember]
+    let workers: Workers
     /// One a member.
     var guards: [QualityGuard]
     /// How often each model went back to its last good parameters, and why, since the start of this process.
@@ -28,6 +29,9 @@ public struct Engine: ~Copyable {
     var yardsticks: Yardsticks
     var blend = Blend()
     var pools = PoolMemory()
+    /// Scratch of the pool that is being filled.
+    var places = CandidatePlaces()
+    var neuralScores: [Float] = []
     /// Test-then-train quality over the newest lists, by model.
     public internal(set) var quality: [String: PrequentialQuality] = [:]
     /// The same over every list since the start of this process.
@@ -61,6 +65,7 @@ public struct Engine: ~Copyable {
                 try NeuralMember(configuration.learner(of: kind), index: configuration.index, candidatesMax: ListRules.countMax + excludedMax))
         }
         self.members = members
+        workers = Workers(configuration.threads)
         guards = members.map { _ in QualityGuard(dropMax: configuration.qualityDropMax) }
         explanation = Explanation(sessionItemsMax: Self.explainingItemsMax, dimensions: dimensions)
         yardsticks = Yardsticks(
@@ -92,7 +97,7 @@ public struct Engine: ~Copyable {
                 }
                 if isNew, !adopted.has(event.user, at: input.source) {
                     if let id = event.id { recentIDs.insert(id, of: event.user, at: input.source) }
-                    if mustRank(group, before: event) { rank(&group, into: &answers, now: now) }
+                    if mustRank(group, before: event) { try rank(&group, into: &answers, now: now) }
                     let activeBefore = catalog.row(of: event.item).map(catalog.lastActive)
                     try stage(event, from: input.source.topicPartition)
                     if let item = catalog.row(of: event.item) {
@@ -109,16 +114,16 @@ public struct Engine: ~Copyable {
                             source: input.source))
                     continue
                 }
-                if group.isFull { rank(&group, into: &answers, now: now) }
-                try encode(row: row, asOf: event.timestamp, source: input.source, place: answers.count - 1, into: &group)
+                if group.isFull { try rank(&group, into: &answers, now: now) }
+                add(row: row, asOf: event.timestamp, source: input.source, place: answers.count - 1, to: &group)
             case .forget(let user):
-                rank(&group, into: &answers, now: now)
+                try rank(&group, into: &answers, now: now)
                 // A session that was read back as it was later has been forgotten already.
                 if isNew, !adopted.has(user, at: input.source) { forget(user) }
                 answers.append(input.wantsAnswer ? .tombstone(user, source: input.source) : .none(source: input.source))
             }
         }
-        rank(&group, into: &answers, now: now)
+        try rank(&group, into: &answers, now: now)
         return answers
     }
 

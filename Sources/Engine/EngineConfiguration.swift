@@ -10,6 +10,8 @@ public struct EngineConfiguration: Sendable, Equatable {
     /// The neural models of the ensemble.
     public var ensembleMembers: [EncoderKind] = [.gru, .attention]
     public var learner = LearnerConfiguration()
+    /// Threads that the neural models share, at least one. What is learned and served does not depend on it.
+    public var threads = 1
     /// How lists are found among the items.
     public var index = IndexMode.automatic
     /// Newest events kept a user.

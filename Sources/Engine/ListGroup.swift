@@ -3,8 +3,7 @@ internal import Learning
 internal import SequenceModels
 internal import Serving
 
-/// The sessions whose lists are made together, so that the item table is read once for all: encoded
-/// already, each in a slot of the recommender, and not ranked yet.
+/// The sessions whose lists are made together, so that the item table is read once for all.
 struct ListGroup {
     /// An item that came, and when anybody had touched it before that.
     struct StagedItem {
@@ -18,6 +17,8 @@ struct ListGroup {
     struct Member {
         /// The session's row.
         var row: Int
+        /// What the neural models are asked.
+        var query: SessionQuery
         var asOf: Timestamp
         var source: RecordSource
         /// How many items were staged before its list.

@@ -3,10 +3,19 @@ internal import SequenceModels
 internal import Serving
 internal import Tensors
 
+/// A session whose list is wanted.
+struct SessionQuery {
+    /// Oldest event first.
+    var window: [SessionEvent]
+    /// Candidates wanted.
+    var limit: Int
+}
+
 /// One neural model of an engine: it learns on float rows, is served from int8 rows that follow, and ranks
 /// sessions by itself.
 ///
-/// A class because an engine has several in a list; the engine that made it is its only owner.
+/// A class because an engine has several in a list; the engine that made it is its only owner, and lets
+/// several work side by side: none reads or writes what is another's.
 final class NeuralMember {
     let kind: EncoderKind
     var learner: Learner
@@ -18,6 +27,11 @@ final class NeuralMember {
     private var (lossSum, lossCount) = (0.0, 0)
     /// Windows that were learned again.
     var replayedWindows: UInt64 = 0
+    /// What stopped the last ranking or the last half of a step: members work side by side, and the engine settles
+    /// afterwards what went wrong.
+    private(set) var failure: EngineError?
+    /// Whether the step under way has something to apply.
+    private(set) var hasGradients = false
 
     var name: String { kind.rawValue }
 
@@ -43,27 +57,37 @@ final class NeuralMember {
 
     // MARK: Serving
 
-    /// Encodes a session into `slot`; only the newest events that the encoder reads count.
-    func encode(_ window: [SessionEvent], limit: Int, into slot: Int) throws(EngineError) {
-        let newest = window.span.extracting(last: self.window)
-        do {
-            try recommender.encode(newest, in: snapshot, limit: limit, into: slot)
+    /// Ranks every item for some sessions, each in a slot of its own; only the newest events that the encoder
+    /// reads count. See ``failure``.
+    func rank(_ queries: [SessionQuery]) {
+        failure = nil
+        do throws(TensorError) {
+            for (slot, query) in queries.enumerated() { try encode(query, into: slot) }
+            recommender.rank(queries.count, in: snapshot)
         } catch {
-            throw .diverged("\(name), encoding a session: \(error)")
+            failure = .diverged("\(name), encoding a session: \(error)")
         }
+    }
+
+    private func encode(_ query: SessionQuery, into slot: Int) throws(TensorError) {
+        let newest = query.window.span.extracting(last: self.window)
+        try recommender.encode(newest, in: snapshot, limit: query.limit, into: slot)
     }
 
     /// Measures lists from now on, so that the cheaper way to find them is taken.
     func measure(with stopwatch: @escaping Stopwatch) { recommender.stopwatch = stopwatch }
 
-    /// Ranks every item for the sessions in the first `count` slots.
-    func rank(_ count: Int) { recommender.rank(count, in: snapshot) }
-
-    /// Ranks every item but some for the session in the first slot.
-    func rank(excluding excluded: ItemSet) {
-        let biases = snapshot.hide(excluded)
-        recommender.rankExactly(1, in: snapshot)
-        snapshot.show(excluded, biases: biases)
+    /// Ranks every item but some for one session, in the first slot. See ``failure``.
+    func rank(_ query: SessionQuery, excluding excluded: ItemSet) {
+        failure = nil
+        do throws(TensorError) {
+            try encode(query, into: 0)
+            let biases = snapshot.hide(excluded)
+            recommender.rankExactly(1, in: snapshot)
+            snapshot.show(excluded, biases: biases)
+        } catch {
+            failure = .diverged("\(name), encoding a session: \(error)")
+        }
     }
 
     /// The best candidates of a slot, in falling score order.
@@ -77,20 +101,28 @@ final class NeuralMember {
 
     func score(_ item: ItemIndex, slot: Int) -> Float { recommender.score(item, slot, in: snapshot) }
 
+    /// The scores of some items for the session in `slot`.
+    func scores(of items: [ItemIndex], slot: Int, into scores: inout [Float]) {
+        scores.removeAll(keepingCapacity: true)
+        scores.append(contentsOf: repeatElement(0, count: items.count))
+        var target = scores.mutableSpan
+        recommender.scores(of: items.span, slot, in: snapshot, into: &target)
+    }
+
     // MARK: Learning
 
     /// Adds a window to the coming step.
     @discardableResult
     func stage(_ window: Span<SessionEvent>, weight: Float) -> Bool { learner.stage(window, weight: weight) }
 
-    /// The first half of a step on what was staged: changes nothing, but says which rows will.
-    ///
-    /// - Returns: false where nothing was staged.
-    func computeGradients() -> Bool {
-        guard let loss = learner.computeGradients() else { return false }
+    /// The first half of a step on what was staged: changes nothing, but says which rows will. See
+    /// ``hasGradients``.
+    func computeGradients() {
+        hasGradients = false
+        guard let loss = learner.computeGradients() else { return }
+        hasGradients = true
         lossSum += Double(loss)
         lossCount += 1
-        return true
     }
 
     /// The mean loss of the steps since the last call, in nats; nil where there was none.
@@ -100,11 +132,18 @@ final class NeuralMember {
         return lossSum / Double(lossCount)
     }
 
-    /// The other half; the served rows and the served encoder follow.
-    func applyGradients() throws(EngineError) {
+    /// The other half; the served rows and the served encoder follow. See ``failure``.
+    func applyGradients() {
+        failure = nil
+        guard hasGradients else { return }
+        hasGradients = false
         learner.applyGradients()
-        for place in 0..<learner.touchedCount { try refreshItem(learner.touchedItem(at: place)) }
-        try refreshEncoder()
+        do throws(EngineError) {
+            for place in 0..<learner.touchedCount { try refreshItem(learner.touchedItem(at: place)) }
+            try refreshEncoder()
+        } catch {
+            failure = error
+        }
     }
 
     /// The parameters have proved good.

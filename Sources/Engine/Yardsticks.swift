@@ -86,17 +86,22 @@ struct Yardsticks {
     private static func share(_ score: Float, of best: Float) -> Float { score / max(best, .leastNormalMagnitude) }
 
     /// Adds the best `count` of the nearest sessions and of the rules, each with what it says.
-    func fill(_ pool: inout CandidatePool, with candidates: Candidates, count: Int) {
+    ///
+    /// - Parameter places: those of the pool.
+    func fill(
+        _ pool: inout CandidatePool, with candidates: Candidates, count: Int, _ places: inout CandidatePlaces
+    ) {
         let near = candidates.neighbors ?? []
         for candidate in near.prefix(count) {
             let share = Self.share(candidate.score, of: near[0].score)
-            pool.set(Blend.Feature.neighbors, of: candidate.item, to: Blend.logShare(share))
+            pool.set(Blend.Feature.neighbors, of: candidate.item, to: Blend.logShare(share), &places)
         }
         for (feature, successors) in [
             (Blend.Feature.rules, candidates.rules), (Blend.Feature.transitions, candidates.transitions),
         ] {
             for successor in successors.prefix(count) {
-                pool.set(feature, of: successor.item, to: Blend.logShare(successor.weight / successors[0].weight))
+                let share = Self.share(successor.weight, of: successors[0].weight)
+                pool.set(feature, of: successor.item, to: Blend.logShare(share), &places)
             }
         }
     }
@@ -127,10 +132,8 @@ struct Yardsticks {
         return scores
     }
 
-    /// How often an item had occurred before the items of `later`.
-    func occurrences(of item: ItemIndex, before later: ArraySlice<ListGroup.StagedItem>) -> Int {
-        max(0, Int(popularity.count(of: item)) - later.count { $0.item == item })
-    }
+    /// How often an item has occurred.
+    func occurrences(of item: ItemIndex) -> Int { Int(popularity.count(of: item)) }
 
     /// Counts one event of a session that came after `window`, oldest item first.
     mutating func observe(_ item: ItemIndex, after window: [ItemIndex], session: Int, at sequence: UInt64) {

@@ -57,6 +57,8 @@ extension Settings {
             reader.report("model.members", "names a model twice, or none")
         }
         settings.model.dimensions = reader.integer("model.dimensions", default: 64, in: 16...512)
+        let threads = reader.integer("model.threads", default: 0, in: 0...3)
+        settings.model.threads = threads > 0 ? threads : nil
         settings.model.index = reader.choice("model.index", default: "auto", of: ["auto", "exact", "approximate"])
         if settings.model.dimensions % 16 != 0 { reader.report("model.dimensions", "is not a multiple of 16") }
         settings.model.itemsMax = reader.integer("model.max_items", default: 1_000_000, in: 16...16_000_000)

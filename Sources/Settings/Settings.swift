@@ -55,6 +55,8 @@ public struct Settings: Sendable, Equatable {
         public var members: [String] = []
         public var dimensions = 0
         public var index = ""
+        /// Nil for one a model, as far as there are processors.
+        public var threads: Int?
         public var itemsMax = 0
     }
 

@@ -41,6 +41,23 @@ import Testing
         }
     }
 
+    @Test func threadsChangeNoBit() throws {
+        let stream = Fixture.circle(300)
+        var alone = try Engine(configuration { $0.learner.replayRatio = 2 })
+        var shared = try Engine(
+            configuration {
+                $0.learner.replayRatio = 2
+                $0.threads = 2
+            })
+        let single = try alone.takeAll(stream)
+        let both = try shared.takeAll(stream)
+        #expect(single.map(\.items) == both.map(\.items))
+        #expect(alone.modelVersion == shared.modelVersion && alone.modelVersion > 0)
+        let (first, second) = (alone.takeCheckpoint(), shared.takeCheckpoint())
+        #expect(first.blobs == second.blobs)
+        #expect(first.items.sorted { $0.index < $1.index } == second.items.sorted { $0.index < $1.index })
+    }
+
     @Test func rulesAreObeyedAndListsFall() throws {
         var engine = try Engine(configuration { $0.rules = ListRules(count: 6, exclusions: [.seen]) })
         _ = try engine.takeAll(Fixture.circle(200))
@@ -54,15 +71,20 @@ import Testing
 
     @Test func aPoolKnowsWhatEachModelSaid() {
         var pool = CandidatePool(sessionLength: 2, sequence: 0)
-        pool.set(Blend.Feature.neighbors, of: 7, to: Blend.logShare(1))
-        pool.set(Blend.Feature.rules, of: 3, to: Blend.logShare(1))
-        pool.set(Blend.Feature.neighbors, of: 3, to: Blend.logShare(0.5))
+        var places = CandidatePlaces()
+        places.begin(pool)
+        pool.set(Blend.Feature.neighbors, of: 7, to: Blend.logShare(1), &places)
+        pool.set(Blend.Feature.rules, of: 3, to: Blend.logShare(1), &places)
+        pool.set(Blend.Feature.neighbors, of: 3, to: Blend.logShare(0.5), &places)
         #expect(pool.items == [7, 3])
         #expect(pool.place(of: 3) == 1 && pool.place(of: 9) == nil)
-        #expect(pool.top(2, by: Blend.Feature.neighbors) == [7, 3])
-        #expect(pool.top(1, by: Blend.Feature.rules) == [3])
+        #expect(pool.rank(at: 0, by: Blend.Feature.neighbors) == 1 && pool.rank(at: 1, by: Blend.Feature.neighbors) == 2)
+        #expect(pool.rank(at: 0, by: Blend.Feature.rules) == 2 && pool.rank(at: 1, by: Blend.Feature.rules) == 1)
+        // Equal in what neither is known for: the lower row is ahead.
+        #expect(pool.rank(at: 0, by: Blend.Feature.isSeen) == 2 && pool.rank(at: 1, by: Blend.Feature.isSeen) == 1)
         // The weights at the start: neighbours 1, rules a half.
-        #expect(pool.ranked(Blend().weights(sessionLength: 2)).map(\.item) == [3, 7])
+        #expect(pool.ranked(Blend().weights(sessionLength: 2), limit: 5).map(\.item) == [3, 7])
+        #expect(pool.ranked(Blend().weights(sessionLength: 2), limit: 1).map(\.item) == [3])
         let (both, one) = (pool.features[1], pool.features[0])
         #expect(both[Blend.Feature.rules] == 0 && one[Blend.Feature.rules] == Blend.logShare(0))
         #expect(both[Blend.Feature.constant] == 1 && one[Blend.Feature.constant] == 1)

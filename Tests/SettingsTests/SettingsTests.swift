@@ -74,7 +74,7 @@ import Testing
     @Test(arguments: [
         "model.encoder=transformer", "model.index=fast", "kafka.delivery=sometimes", "http.listen=nowhere", "sessions.length=1",
         "state.checkpoint_interval=10", "topics.events_fields.user=user", "learning.seed=-1", "topics.create=maybe",
-        "recommendations.min_interval=2m",
+        "recommendations.min_interval=2m", "model.threads=4",
     ]) func refuses(override: String) {
         #expect(problems([override]).count == 1)
     }

@@ -91,6 +91,9 @@ let package = Package(
             name: "Evaluation", dependencies: ["Events", "Checkpoints", "Engine", "Learning", "SequenceModels", "Tensors"],
             swiftSettings: strict),
 
+        .target(
+            name: "ModelFiles", dependencies: ["Events", "Checkpoints", "Engine", "Learning"], swiftSettings: strict),
+
         // Layer 6: the supervised service.
         .target(
             name: "Daemon",
@@ -107,7 +110,7 @@ let package = Package(
             name: "freshet",
             dependencies: [
                 "Events", "Checkpoints", "EventFiles", "Telemetry", "Tensors", "SequenceModels", "Learning", "Engine", "StateStore", "Streaming", "Settings", "Simulation", "Evaluation",
-                "Daemon", "HTTPService", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ModelFiles", "Daemon", "HTTPService", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
@@ -149,6 +152,9 @@ let package = Package(
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "Checkpoints", "Delivery", "Engine", "Events", "StateStore", "Streaming"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Checkpoints", "Engine", "Events", "SequenceModels"]),
+        .testTarget(
+            name: "ModelFilesTests",
+            dependencies: ["ModelFiles", "Checkpoints", "Engine", "Events", "SequenceModels"], exclude: ["Golden"]),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "EndToEndTests", dependencies: ["Events", "Streaming"]),
         .testTarget(

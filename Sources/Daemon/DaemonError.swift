@@ -23,7 +23,7 @@ public enum DaemonError: Error, Sendable {
     /// sysexits(3), as the README lists them.
     public var exitCode: Int32 {
         switch self {
-        case .state, .engine(.stateMismatch): 74
+        case .state, .engine(.stateMismatch), .engine(.weightsMismatch): 74
         case .engine(.diverged), .decoder: 70
         case .streaming(let error): error.recovery == .reconfigure ? 78 : 69
         case .transaction: 69

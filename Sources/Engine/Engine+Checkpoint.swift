@@ -218,7 +218,7 @@ extension Engine {
         return blobs
     }
 
-    private static func bytes(of tensor: borrowing Matrix) -> [UInt8] {
+    static func bytes(of tensor: borrowing Matrix) -> [UInt8] {
         var writer = ByteWriter(reserving: 4 * tensor.rows * tensor.columns)
         for row in 0..<tensor.rows {
             tensor.withRow(row) { writer.write($0) }

@@ -4,6 +4,8 @@ public enum EngineError: Error, Equatable, Sendable {
     case diverged(String)
     /// A restored state does not fit this configuration, or does not fit together.
     case stateMismatch(String)
+    /// Weights that were handed in are not this model's.
+    case weightsMismatch(String)
 }
 
 extension EngineError: CustomStringConvertible {
@@ -13,6 +15,8 @@ extension EngineError: CustomStringConvertible {
             "the model has diverged (\(what)); restart to go on from the last checkpoint, with smaller learning rates if it happens again"
         case .stateMismatch(let what):
             "the stored state cannot be used: \(what)"
+        case .weightsMismatch(let what):
+            "the weights are not this model's: \(what)"
         }
     }
 }

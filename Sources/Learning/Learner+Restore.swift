@@ -29,7 +29,7 @@ extension Learner {
 
     /// What a vector's square may differ from one before it counts as learned without a temperature: one that was
     /// learned with it stays as it is, bit for bit.
-    private static let lengthTolerance: Float = 1e-3
+    static let lengthTolerance: Float = 1e-3
 
     /// What the optimizer remembers of a row; nil where it needs nothing beside the accumulators.
     public func moments(of item: ItemIndex) -> [Float]? { table.moments(of: item) }

@@ -9,7 +9,8 @@ struct Freshet: AsyncParsableCommand {
         abstract: "Turns a Kafka stream of user events into a stream of recommendations that learn from every event.",
         version: "0.1.0",
         subcommands: [
-            Run.self, Demo.self, Check.self, Evaluate.self, Train.self, Inspect.self, Recommend.self, Status.self,
+            Run.self, Demo.self, Check.self, Evaluate.self, Train.self, Inspect.self, Recommend.self, Export.self,
+            Import.self, Status.self,
         ])
 }
 

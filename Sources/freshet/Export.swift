@@ -1,0 +1,59 @@
+import ArgumentParser
+import Checkpoints
+import Daemon
+import Engine
+import Foundation
+import ModelFiles
+import StateStore
+
+struct Export: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Writes the weights of a stored state as a safetensors file, which Python reads.",
+        discussion: """
+            Reads the state beside a daemon that may be running. V is the number of items, D model.dimensions, MODEL
+            each of gru, attention, convolution that the state holds:
+
+            items.ids             U8 [bytes]    the items' ids in UTF-8, one after another, in the order of the rows
+            items.id_ends         I64 [V]       where each id ends
+            MODEL.item_embedding  F32 [V, D]    what is read of an item, and what a state is multiplied with
+            MODEL.item_bias       F32 [V]       added to an item's score
+            MODEL.…               F32           the dense tensors, matrices as PyTorch has them: [outputs, inputs]
+
+            gru.weight_ih, weight_hh [3D, D] and bias_ih, bias_hh [3D] are those of torch.nn.GRU. What is read of an event
+            is the sum of its item_embedding, type_embedding [16, D], gap_embedding [16, D] and repeat_embedding [3, D].
+
+            Example: freshet export --state /var/lib/freshet --output weights.safetensors
+            """)
+
+    @Option(help: "The state directory.")
+    var state: String
+
+    @Option(help: "The file to write; one that is there is replaced once the new one is whole.")
+    var output: String
+
+    @OptionGroup var options: OptionalConfigurationOptions
+
+    func run() throws {
+        let settings = try options.load()
+        do {
+            let store = try StateStore(reading: state)
+            var configuration = EngineConfiguration(settings)
+            if let stored = try store.modelDescription(), !configuration.adopt(stored) {
+                throw EngineError.stateMismatch("it holds a model of encoder \(stored.encoder), which this version does not know")
+            }
+            guard let engine = try Restoring.engine(from: store, configuration, onProgress: { _ in }) else {
+                throw StateStoreError.nothingThere(path: state)
+            }
+            try ModelExport.write(engine, to: output)
+            print("\(output): \(engine.modelDescription.encoder), version \(engine.modelVersion), \(engine.itemCount) items")
+        } catch let error as StateStoreError {
+            throw fail("\(error)", code: ExitStatus.state)
+        } catch let error as EngineError {
+            throw fail("\(error)", code: ExitStatus.state)
+        } catch let error as DaemonError {
+            throw fail("\(error)", code: error.exitCode)
+        } catch let error as ModelFileError {
+            throw fail("\(error)", code: ExitStatus.usage)
+        }
+    }
+}

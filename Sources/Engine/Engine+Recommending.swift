@@ -65,8 +65,12 @@ extension Engine {
     }
 
     private func popularItems(_ count: Int) -> [ScoredItem] {
-        yardsticks.popularity.order.prefix(count).map { item in
-            ScoredItem(item: catalog.id(of: item), score: Float(yardsticks.popularity.count(of: item)))
+        let popularity = yardsticks.popularity
+        let popular = popularity.top(count, excluding: [])
+        // Where too few are popular, those that once were.
+        let others = popularity.order.lazy.filter { popularity.count(of: $0) == 0 }.prefix(count - popular.count)
+        return (popular + (popular.count < count ? Array(others) : [])).map { item in
+            ScoredItem(item: catalog.id(of: item), score: Float(popularity.count(of: item)))
         }
     }
 

@@ -4,7 +4,7 @@ public import SequenceModels
 /// swap, and the rank of any item is read off, so that the yardstick costs the stream nothing.
 ///
 /// Counts are halved every `halfLife` events, which keeps the order and lets it follow the stream.
-/// Among equals the one that reached the count first is ahead.
+/// Places among equals are in no order; ``top(_:excluding:)`` puts the lower row ahead.
 public struct PopularityRanking: Sendable {
     /// Items in falling order of their counts.
     public private(set) var order: [ItemIndex] = []
@@ -25,23 +25,44 @@ public struct PopularityRanking: Sendable {
         eventsUntilHalving = halfLife
     }
 
-    /// The place of `item` in the ranking, from 0; nil for an item that never occurred.
+    /// The place of `item` in the ranking, from 0, some place among its equals; nil for an item that never occurred.
     public func place(of item: ItemIndex) -> Int? {
         let index = Int(item)
         guard index < counts.count, counts[index] > 0 else { return nil }
         return Int(places[index])
     }
 
-    /// The most frequent items, at most `count`, none of `excluded`.
+    /// The most frequent items, at most `count`, none of `excluded`. Among equals the lower row is ahead.
+    ///
+    /// Reads every item that is as frequent as the last one listed: few on any stream with something popular, all
+    /// of them where nothing is, which costs less than scoring them.
     public func top(_ count: Int, excluding excluded: ItemSet) -> [ItemIndex] {
         var items: [ItemIndex] = []
         items.reserveCapacity(count)
-        for item in order {
-            if items.count == count { break }
-            if counts[Int(item)] == 0 { break }
-            if !excluded.contains(item) { items.append(item) }
+        var first = 0
+        while items.count < count, first < order.count, counts[Int(order[first])] > 0 {
+            var end = first + 1
+            while end < order.count, counts[Int(order[end])] == counts[Int(order[first])] { end += 1 }
+            appendLowest(order[first..<end], excluding: excluded, to: &items, count: count)
+            first = end
         }
         return items
+    }
+
+    /// Appends the lowest of some rows, as many as are wanted still, in their order.
+    private func appendLowest(
+        _ group: ArraySlice<ItemIndex>, excluding excluded: ItemSet, to items: inout [ItemIndex], count: Int
+    ) {
+        let start = items.count
+        for item in group {
+            let isFull = items.count == count
+            if isFull, item > items[count - 1] { continue }
+            if excluded.contains(item) { continue }
+            if isFull { items.removeLast() }
+            var place = items.count
+            while place > start, items[place - 1] > item { place -= 1 }
+            items.insert(item, at: place)
+        }
     }
 
     public func count(of item: ItemIndex) -> UInt32 {

@@ -25,7 +25,7 @@ import Testing
         #expect(report.scored == 4)
         #expect(report.cold == 0.5)
         let markov = try #require(report.models["markov"])
-        // v:b is first after a; u:a after b has no rule yet: b and a are as popular, and a came to two first.
+        // v:b is first after a; u:a after b has no rule yet: b and a are as popular, and a has the lower row.
         #expect(markov.hr20 == 0.5)
         #expect(abs(markov.mrr20 - (1 + 1) / 4) < 1e-12)
         let popular = try #require(report.models["popular"])

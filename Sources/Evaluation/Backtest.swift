@@ -42,6 +42,8 @@ public final class Backtest {
     private let options: BacktestOptions
     /// The live one first.
     private let contestants: [Contestant]
+    /// Where clicks are predicted.
+    private let clickContestant: ClickContestant?
     private let emptyTallies: [String: ModelTally]
     private var tallies: [String: ModelTally]
     /// For each contestant but the live one, by model.
@@ -68,10 +70,12 @@ public final class Backtest {
         var contestants: [Contestant] = []
         for freshness in freshness { contestants.append(Contestant(try Engine(configuration), freshness, options)) }
         self.contestants = contestants
+        clickContestant = options.classifies ? ClickContestant(configuration, seed: options.seed) : nil
         comparisons = freshness.dropFirst().map { _ in [:] }
         comparedCounts = freshness.dropFirst().map { _ in 0 }
         generator = SeededGenerator(seed: options.seed)
         var models = configuration.measuredModels
+        if options.classifies { models.append(ClickContestant.name) }
         if options.includesFloat { models += configuration.neuralMembers.map { $0.rawValue + Forecast.floatSuffix } }
         let window = max(Self.plotWindowMin, (schedule.cases.count + Self.plotPoints - 1) / Self.plotPoints)
         let tally = ModelTally(windowLength: window, classifies: options.classifies)
@@ -96,6 +100,7 @@ public final class Backtest {
             for contestant in contestants {
                 try contestant.learn(through: Int(test.learned), of: schedule, history, step)
             }
+            clickContestant?.learn(through: Int(test.learned), of: schedule, history, contestants[0].engine)
             try score(test)
             step()
         }
@@ -121,6 +126,7 @@ public final class Backtest {
             } else {
                 try live.rehearse(rehearsal, history, batchSize: options.epochBatchSize, using: &generator, tell)
             }
+            clickContestant?.learn(through: learned, of: schedule, history, live.engine)
             let measured = try Validation(of: live, validation, history, calibratesBlend: true)
             tallies = emptyTallies
             (scored, cold, dropped) = (0, 0, 0)
@@ -156,6 +162,11 @@ public final class Backtest {
         for (model, scores) in live.probeScores where scores.count == probes.count {
             guard let click = scores.first else { continue }
             tallies[model]?.clicks?.record(click: click, others: Array(scores.dropFirst()))
+        }
+        if let clickContestant, !probes.isEmpty {
+            let probabilities = clickContestant.probabilities(of: probes, at: place, history, contestants[0].engine)
+            tallies[ClickContestant.name]?.clicks?.record(
+                clickProbability: probabilities[0], otherProbabilities: Array(probabilities.dropFirst()))
         }
         for (index, contestant) in contestants.dropFirst().enumerated() {
             guard contestant.freshness.applies(after: Int(test.learned)) else { continue }

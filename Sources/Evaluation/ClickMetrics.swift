@@ -3,15 +3,15 @@ internal import Foundation
 /// How well a model tells the item that came from items that did not: each score through a sigmoid, as a
 /// probability of a click.
 ///
-/// Scale and offset of the sigmoid are learned from the events before (Platt 1999; here online, predicted
-/// first, then learned): two numbers a model, because a ranking says nothing of how large its scores are.
+/// What a score means is learned from the events before, see `ScoreCalibration`, because a ranking says nothing of
+/// how large its scores are; a model that tells probabilities itself is taken at its word.
 struct ClickMetrics: Sendable {
     private var (truePositives, falsePositives, trueNegatives, falseNegatives) = (0, 0, 0, 0)
     private var logLossSum = 0.0
     /// How many clicks and others had each probability, by its logit.
     private var clicks = [Int](repeating: 0, count: binCount)
     private var others = [Int](repeating: 0, count: binCount)
-    private var calibration = Calibration()
+    private var calibration = ScoreCalibration()
 
     /// Items that did not come, for each that did.
     static let negatives = 4
@@ -22,8 +22,21 @@ struct ClickMetrics: Sendable {
     /// Predicts, counts, and only then learns the calibration.
     mutating func record(click: Float, others negatives: [Float]) {
         let scores = [click] + negatives
-        for (place, score) in scores.enumerated() { count(calibration.logit(score), isClick: place == 0) }
+        for (place, score) in scores.enumerated() {
+            count(Self.logit(calibration.probability(score)), isClick: place == 0)
+        }
         for (place, score) in scores.enumerated() { calibration.learn(score, isClick: place == 0) }
+    }
+
+    /// Counts probabilities as they are.
+    mutating func record(clickProbability: Float, otherProbabilities: [Float]) {
+        count(Self.logit(Double(clickProbability)), isClick: true)
+        for probability in otherProbabilities { count(Self.logit(Double(probability)), isClick: false) }
+    }
+
+    private static func logit(_ probability: Double) -> Double {
+        let bounded = min(max(probability, 1e-15), 1 - 1e-15)
+        return log(bounded / (1 - bounded))
     }
 
     private mutating func count(_ logit: Double, isClick: Bool) {
@@ -62,38 +75,5 @@ struct ClickMetrics: Sendable {
             clickCount += Double(clicks[bin])
         }
         return below * clickCount > 0 ? wins / (below * clickCount) : 0
-    }
-}
-
-/// A logistic regression on one score, learned a score at a time: Adagrad on the score less its running
-/// mean, in units of its running deviation.
-private struct Calibration: Sendable {
-    private var slope = 1.0
-    private var offset = -1.4  // One in five.
-    private var (slopeSquares, offsetSquares) = (1.0, 1.0)
-    // Welford 1962.
-    private var (count, mean, squares) = (0.0, 0.0, 0.0)
-
-    private static let rate = 0.3
-
-    func logit(_ score: Float) -> Double { slope * standard(score) + offset }
-
-    mutating func learn(_ score: Float, isClick: Bool) {
-        let error = 1 / (1 + exp(-logit(score))) - (isClick ? 1 : 0)
-        let slopeGradient = error * standard(score)
-        slopeSquares += slopeGradient * slopeGradient
-        offsetSquares += error * error
-        slope -= Self.rate * slopeGradient / slopeSquares.squareRoot()
-        offset -= Self.rate * error / offsetSquares.squareRoot()
-        count += 1
-        let difference = Double(score) - mean
-        mean += difference / count
-        squares += difference * (Double(score) - mean)
-    }
-
-    private func standard(_ score: Float) -> Double {
-        guard count > 1, squares > 0 else { return 0 }
-        // What is far out of anything seen tells no more than that.
-        return min(max((Double(score) - mean) / (squares / count).squareRoot(), -20), 20)
     }
 }

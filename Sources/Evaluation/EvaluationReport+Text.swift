@@ -24,7 +24,7 @@ extension EvaluationReport {
 
     private var rankingRows: [[String]] {
         [["model", "hr@10", "hr@20", "mrr@20", "ndcg@10", "ndcg@20", "coverage@20"]]
-            + ranked.map { name, metrics in
+            + ranked.filter { $0.key != ClickContestant.name }.map { name, metrics in
                 [name]
                     + [
                         metrics.hr10, metrics.hr20, metrics.mrr20, metrics.ndcg10, metrics.ndcg20, metrics.coverage20,

@@ -121,6 +121,18 @@ extension EvaluationReport.Metrics {
 }
 
 extension EvaluationReport {
+    /// Takes over the models of another back-test on the same events.
+    public mutating func merge(_ other: EvaluationReport) {
+        models.merge(other.models) { first, _ in first }
+        if let losses = other.quantization { quantization = (quantization ?? [:]).merging(losses) { first, _ in first } }
+        guard let others = other.comparisons, let own = comparisons, own.map(\.against) == others.map(\.against) else { return }
+        comparisons = zip(own, others).map { comparison, other in
+            var comparison = comparison
+            comparison.models.merge(other.models) { first, _ in first }
+            return comparison
+        }
+    }
+
     /// Leaves out models that nobody asked for.
     public mutating func keep(_ isWanted: (String) -> Bool) {
         models = models.filter { isWanted($0.key) }

@@ -29,6 +29,14 @@ public struct QualityPlot: Sendable {
             .sorted { ($1.mean, $0.name) < ($0.mean, $1.name) }
     }
 
+    private init(title: String, lines: [Line]) {
+        self.title = title
+        self.lines = lines.sorted { ($1.mean, $0.name) < ($0.mean, $1.name) }
+    }
+
+    /// The lines of both, under this title.
+    public func joined(with other: QualityPlot) -> QualityPlot { QualityPlot(title: title, lines: lines + other.lines) }
+
     public func svg() -> String {
         let scored = Double(lines.map { $0.values.count * $0.windowLength }.max() ?? 1)
         let vertical = Axis(upTo: lines.flatMap(\.values).max() ?? 0)

@@ -46,12 +46,18 @@ public final class ClickNetwork {
 
     /// The probability that `item` is clicked after `window`, oldest event first.
     public func probability(of item: ItemIndex, after window: Span<SessionEvent>) -> Float {
-        precondition(labels.isEmpty, "what was staged is learned first")
-        append(item, after: window)
+        probabilities(of: [item], after: window)[0]
+    }
+
+    /// The probability of each of some items, at most ``batchMax``, after the same events.
+    public func probabilities(of items: [ItemIndex], after window: Span<SessionEvent>) -> [Float] {
+        precondition(labels.isEmpty && items.count <= Self.batchMax, "what was staged is learned first")
+        for item in items { append(item, after: window) }
         forward()
-        let probability = probability(rank: 0)
+        var probabilities = [Float](repeating: 0, count: items.count)
+        for rank in items.indices { probabilities[batch.order[rank]] = probability(rank: rank) }
         batch.removeAll()
-        return probability
+        return probabilities
     }
 
     /// Adds a pair to the coming step.

@@ -21,8 +21,9 @@ struct Evaluate: ParsableCommand {
             leave-one-out  each user's last event is scored, the one before it is held back, the rest is learned
 
             Popularity, Markov chain, sequential rules, session-kNN and the last two together stand beside the models.
-            --classify draws four items that did not come for each that did, and takes scores through a sigmoid whose
-            scale and offset are learned from the scored events before.
+            --classify draws four items that did not come for each that did, and takes scores as probabilities whose
+            meaning is learned from the scored events before. A convolution network that learns clicks and nothing
+            else, click-network, stands beside the models; it makes no lists.
 
             Examples:
               freshet evaluate --events clicks.csv.gz --format json
@@ -108,21 +109,35 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         do {
-            let configuration = try engineConfiguration()
+            let configurations = try engineConfigurations()
             let began = ContinuousClock.now
             let (history, trainCount) = try readHistory()
-            let backtest = try Backtest(history, schedule(history, trainCount: trainCount), configuration, backtestOptions(configuration))
-            var progress = ProgressLine()
-            let served = configuration.encoder.rawValue
-            try backtest.run { share in
-                progress.show(share: share, "recall@20 \(served) " + String(format: "%.3f", backtest.recall(of: served)))
+            let schedule = schedule(history, trainCount: trainCount)
+            var (report, plots): (EvaluationReport?, QualityPlot?) = (nil, nil)
+            for configuration in configurations {
+                let backtest = try run(history, schedule, configuration)
+                var part = backtest.report(elapsed: ContinuousClock.now - began)
+                if report == nil {
+                    let dropped = unwanted(configuration)
+                    part.keep { !dropped.contains($0) }
+                } else {
+                    // An engine after the first one is there for its own model only.
+                    let own = configuration.encoder.rawValue
+                    part.keep { $0 == own || $0 == own + Forecast.floatSuffix }
+                }
+                let plot = backtest.plot(models: part.models.keys.sorted())
+                plots = plots?.joined(with: plot) ?? plot
+                if var whole = report {
+                    whole.merge(part)
+                    whole.seconds = part.seconds
+                    report = whole
+                } else {
+                    report = part
+                }
             }
-            progress.end()
-            var report = backtest.report(elapsed: ContinuousClock.now - began)
-            let dropped = try unwanted(configuration)
-            report.keep { !dropped.contains($0) }
+            guard let report else { return }
             print(format == .json ? try report.json() : report.text())
-            if let plot { try write(backtest.plot(models: report.models.keys.sorted()).svg(), to: plot) }
+            if let plot, let svg = plots?.svg() { try write(svg, to: plot) }
         } catch let error as EventFileError {
             throw fail("\(error)", code: ExitStatus.usage)
         } catch let error as EvaluationError {
@@ -130,6 +145,19 @@ struct Evaluate: ParsableCommand {
         } catch let error as EngineError {
             throw fail("\(error)", code: ExitStatus.internalError)
         }
+    }
+
+    private func run(
+        _ history: EventHistory, _ schedule: Schedule, _ configuration: EngineConfiguration
+    ) throws(EngineError) -> Backtest {
+        let backtest = try Backtest(history, schedule, configuration, backtestOptions(configuration))
+        var progress = ProgressLine()
+        let served = configuration.encoder.rawValue
+        try backtest.run { share in
+            progress.show(share: share, "recall@20 \(served) " + String(format: "%.3f", backtest.recall(of: served)))
+        }
+        progress.end()
+        return backtest
     }
 
     private func schedule(_ history: EventHistory, trainCount: Int) -> Schedule {
@@ -178,33 +206,37 @@ extension Evaluate {
         model.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
     }
 
-    /// One engine that runs every model that was asked for: an ensemble's members are measured beside it.
-    private func engineConfiguration() throws -> EngineConfiguration {
+    /// One engine that runs what was asked for, an ensemble's members beside it; and for each model that is no
+    /// member of the ensemble another one.
+    private func engineConfigurations() throws -> [EngineConfiguration] {
         var configuration = EngineConfiguration(try options.load())
         if let seed { configuration.learner.seed = seed }
-        guard let asked else { return configuration }
+        guard let asked else { return [configuration] }
         let known = EngineConfiguration.Encoder.allCases.map(\.rawValue)
         guard !asked.isEmpty, asked.allSatisfy({ known.contains($0) }) else {
             throw ValidationError("--model is \(model ?? ""), not some of \(known.joined(separator: ", ")), separated by commas")
         }
         let kinds = EncoderKind.allCases.filter { asked.contains($0.rawValue) }
+        var others: [EngineConfiguration.Encoder] = []
         if asked.contains(EngineConfiguration.Encoder.ensemble.rawValue) {
             configuration.encoder = .ensemble
-            let missing = kinds.filter { !configuration.ensembleMembers.contains($0) }.map(\.rawValue)
-            guard missing.isEmpty else {
-                throw ValidationError("\(missing.joined(separator: ", ")) is no member of the ensemble: measure it by itself")
-            }
+            let missing = kinds.filter { !configuration.ensembleMembers.contains($0) }
+            others = missing.compactMap { EngineConfiguration.Encoder(rawValue: $0.rawValue) }
         } else if kinds.count == 1, let encoder = EngineConfiguration.Encoder(rawValue: kinds[0].rawValue) {
             configuration.encoder = encoder
         } else {
             configuration.encoder = .ensemble
             configuration.ensembleMembers = kinds
         }
-        return configuration
+        return [configuration] + others.map { encoder in
+            var other = configuration
+            other.encoder = encoder
+            return other
+        }
     }
 
     /// Models that ran but were not asked for.
-    private func unwanted(_ configuration: EngineConfiguration) throws -> Set<String> {
+    private func unwanted(_ configuration: EngineConfiguration) -> Set<String> {
         guard let asked else { return [] }
         let ran = Set([configuration.encoder.rawValue] + configuration.neuralMembers.map(\.rawValue)).subtracting(asked)
         return ran.union(ran.map { $0 + Forecast.floatSuffix })

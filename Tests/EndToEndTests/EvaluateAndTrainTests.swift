@@ -63,6 +63,48 @@ import Testing
         #expect(try String(contentsOf: picture, encoding: .utf8).hasPrefix("<svg"))
     }
 
+    /// A model that is no member of the ensemble runs beside it.
+    @Test func anyModelsCanBeMeasuredTogether() throws {
+        let events = try file("events.csv", circle(300))
+        let outcome = try Executable.run(
+            ["evaluate", "--events", events, "--model", "ensemble,convolution", "--format", "json"] + Self.small)
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        let models = try #require(object["models"] as? [String: [String: Double]])
+        #expect(Set(models.keys) == ["ensemble", "convolution", "popular", "markov", "rules", "knn", "knn+rules"])
+    }
+
+    /// Weights go out and come in; what cannot come in changes nothing.
+    @Test func weightsAreExportedAndImported() throws {
+        let events = try file("events.csv", circle(300))
+        let (state, other) = (directory.path + "/state", directory.path + "/other")
+        let (weights, again) = (directory.path + "/weights.safetensors", directory.path + "/again.safetensors")
+        let trained = try Executable.run(
+            ["train", "--events", events, "--epochs", "1", "--model", "gru", "--state", state] + Self.small)
+        #expect(trained.code == 0, "\(trained.errors)")
+        let exported = try Executable.run(["export", "--state", state, "--output", weights] + Self.small)
+        #expect(exported.code == 0, "\(exported.errors)")
+        for (target, words) in [(other, "added"), (other, "0 added"), (state, "0 added")] {
+            let imported = try Executable.run(["import", "--state", target, "--input", weights] + Self.small)
+            #expect(imported.code == 0 && imported.output.contains(words), "\(imported)")
+        }
+        #expect(try Executable.run(["export", "--state", other, "--output", again] + Self.small).code == 0)
+        let (first, second) = (
+            try Data(contentsOf: URL(fileURLWithPath: weights)), try Data(contentsOf: URL(fileURLWithPath: again))
+        )
+        // But for the header, which tells another version.
+        #expect(first.suffix(2000) == second.suffix(2000))
+
+        let before = try Executable.run(["inspect", "--state", state, "--format", "json"]).output
+        let cut = directory.path + "/cut.safetensors"
+        try first.dropLast(100).write(to: URL(fileURLWithPath: cut))
+        try expectRefusal(["import", "--state", state, "--input", cut] + Self.small, code: 74, saying: "no whole safetensors file")
+        try expectRefusal(["import", "--state", state, "--input", events] + Self.small, code: 74, saying: "no whole safetensors file")
+        try expectRefusal(["import", "--state", state, "--input", directory.path + "/none"] + Self.small, code: 74, saying: "none cannot be read")
+        try expectRefusal(["export", "--state", directory.path + "/none", "--output", again], code: 74, saying: "there is no state")
+        #expect(try Executable.run(["inspect", "--state", state, "--format", "json"]).output == before)
+    }
+
     @Test func whatCannotBeRunIsOneSentence() throws {
         let events = try file("events.csv", circle(60))
         try expectRefusal(["evaluate", "--events", events, "--protocol", "temporal"], code: 64, saying: "--test FILE")

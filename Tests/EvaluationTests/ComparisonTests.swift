@@ -2,6 +2,7 @@ import Engine
 import Events
 import Foundation
 import FoundationXML
+import SequenceModels
 import Testing
 
 @testable import Evaluation
@@ -87,6 +88,54 @@ import Testing
         #expect(metrics.figures.precision == 0 && metrics.figures.f1 == 0 && metrics.figures.accuracy == 0.8)
         #expect(abs(metrics.figures.logLoss - 0.5004) < 0.01)
         #expect(ClickMetrics().figures == EvaluationReport.Clicks(accuracy: 0, precision: 0, recall: 0, f1: 0, auc: 0, logLoss: 0))
+    }
+
+    /// Scores that mean nothing, or the opposite from some time on, whose tails are heavy: never worse than to say
+    /// one in five always, but for what it costs to find that out.
+    @Test(arguments: [UInt64(1), 2, 3]) func noScoreIsWorseThanTheShareOfClicks(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        let prior = -(0.2 * log(0.2) + 0.8 * log(0.8))
+        for turning in [0, 1000, 4000] {
+            var metrics = ClickMetrics()
+            for round in 0..<4000 {
+                // Cauchy: no mean, no deviation.
+                let scores = (0..<5).map { _ in tan(generator.nextSymmetric(1.57)) }
+                let shift: Float = turning == 0 ? 0 : round < turning ? 2 : -2
+                metrics.record(click: scores[0] + shift, others: Array(scores.dropFirst()))
+            }
+            #expect(metrics.figures.logLoss < prior + 0.002, "\(turning): \(metrics.figures.logLoss)")
+        }
+    }
+
+    @Test func theClickNetworkLearnsClicksBesideTheModels() throws {
+        let history = try Fixture.history(Fixture.circle(3000))
+        let report = try Fixture.report(history, .prequential(history)) { $0.classifies = true }
+        let figures = try #require(report.models["click-network"])
+        #expect((figures.auc ?? 0) > 0.8, "\(figures)")
+        #expect((figures.logLoss ?? 1) < 0.5)
+        #expect(figures.hr20 == 0, "it makes no lists")
+        #expect(report.text().components(separatedBy: "click-network").count == 2, "it stands in the table of clicks only")
+        let held = try Fixture.report(history, .temporal(history, trainCount: 2400)) { $0.classifies = true }
+        #expect((held.models["click-network"]?.auc ?? 0) > 0.8)
+    }
+
+    @Test func reportsOfTwoRunsBecomeOne() throws {
+        let history = try Fixture.history(Fixture.circle(120))
+        func report(_ encoder: EngineConfiguration.Encoder) throws -> EvaluationReport {
+            try Fixture.report(history, .prequential(history), Fixture.configuration { $0.encoder = encoder }) {
+                $0.includesFloat = true
+                $0.frozenShare = 0.5
+            }
+        }
+        var first = try report(.gru)
+        var second = try report(.attention)
+        second.keep { ["attention", "attention/float"].contains($0) }
+        let (gru, popular) = (first.models["gru"], first.models["popular"])
+        first.merge(second)
+        #expect(first.models["gru"] == gru && first.models["popular"] == popular)
+        #expect(first.models["attention"] == second.models["attention"])
+        #expect(Set((first.quantization ?? [:]).keys) == ["gru", "attention"])
+        #expect(first.comparisons?.first?.models["attention"] != nil)
     }
 
     @Test func clicksOfEveryModelAreMeasured() throws {

@@ -1,5 +1,6 @@
 import Engine
 import Events
+import SequenceModels
 import Testing
 
 @testable import Evaluation
@@ -53,6 +54,26 @@ import Testing
         }
         #expect((0...1).contains(report.cold))
         #expect(report.text().count > 100)
+    }
+
+    static let losses: [Loss] = [
+        .fullSoftmax, .bprMax(regularization: 1), .gBCE(calibration: 0.75), .binaryCrossEntropy, .squaredError,
+    ]
+
+    /// Whatever a step makes smaller, and with cosines: no number that is not finite, no step back.
+    @Test(arguments: streams.map(\.name), losses) func aStreamThatIsOddIsLearnedUnderEveryLoss(name: String, loss: Loss) throws {
+        let events = try #require(Self.streams.first { $0.name == name }).events
+        let history = try Fixture.history(events)
+        for temperature in [nil, 0.05] as [Float?] {
+            let configuration = Fixture.configuration {
+                $0.learner.loss = loss
+                $0.learner.temperature = temperature
+                $0.learner.itemsMax = 200
+            }
+            let report = try Fixture.report(history, .prequential(history), configuration)
+            let metrics = try #require(report.models["gru"])
+            #expect((0...1).contains(metrics.hr20) && (0...1).contains(metrics.mrr20))
+        }
     }
 
     @Test func whatIsCertainIsAlwaysFound() throws {

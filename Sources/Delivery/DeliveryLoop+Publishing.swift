@@ -16,10 +16,11 @@ extension DeliveryLoop {
             // A transaction whose time is up takes nothing more in, but what it has begun.
             guard let began = publishing.openSince, !isDue(began: began) || outbox.isMidBatch else { return }
         }
+        let now = time.elapsed()
         while let (token, letter) = outbox.next {
             do throws(StreamingError) {
                 try publishing.send(letter.record, token: token, by: producer)
-                outbox.nextWasSent(inTransaction: publishing.isTransactional)
+                outbox.nextWasSent(inTransaction: publishing.isTransactional, at: now)
             } catch {
                 if error.recovery == .passOver {
                     if let letter = outbox.dropNext() { passOver(letter, error) }
@@ -40,7 +41,7 @@ extension DeliveryLoop {
         for report in arrived {
             outbox.reported()
             guard let failure = report.failure else {
-                if !publishing.isTransactional { delivered(report.token, now) }
+                if !publishing.isTransactional { delivered(report, now) }
                 continue
             }
             if failure.recovery == .passOver {
@@ -57,10 +58,12 @@ extension DeliveryLoop {
         if outbox.hasWaiting, !publishing.isTransactional { try sendWaiting() }
     }
 
-    private mutating func delivered(_ token: UInt, _ now: Duration) {
-        if outbox.wasOvertaken(token) { return outbox.sendAgain(token) }
-        guard let letter = outbox.remove(token) else { return }
-        if letter.isList { figures.recordDelivery(took: now - letter.polled) }
+    private mutating func delivered(_ report: DeliveryReport, _ now: Duration) {
+        if outbox.wasOvertaken(report.token) { return outbox.sendAgain(report.token) }
+        guard let letter = outbox.remove(report.token) else { return }
+        // Acknowledgements come while the engine learns, and are looked at afterwards.
+        let acknowledged = report.latency.map { min(now, letter.handedOver + $0) } ?? now
+        if letter.isList { figures.recordDelivery(took: acknowledged - letter.polled) }
         tracker.finish(letter)
     }
 

@@ -36,7 +36,7 @@ extension Engine {
                     stageReplay(member, count: configuration.learner.replayRatio * (end - first))
                 }
             }
-            try step()
+            try step(isLast: end == staged.windows.count)
             first = end
         }
         staged.removeAll()
@@ -44,7 +44,9 @@ extension Engine {
 
     /// One step of every member on what it staged, side by side. Rows that a checkpoint waits for are copied before
     /// they change.
-    mutating func step() throws(EngineError) {
+    ///
+    /// - Parameter isLast: whether lists may be made before the next step.
+    mutating func step(isLast: Bool) throws(EngineError) {
         let members = members
         workers.forEach(members.count) { members[$0].computeGradients() }
         for member in members where member.hasGradients {
@@ -54,7 +56,7 @@ extension Engine {
                 changes.touchItem(item)
             }
         }
-        workers.forEach(members.count) { members[$0].applyGradients() }
+        workers.forEach(members.count) { members[$0].applyGradients(isLast: isLast) }
         for member in members where member.failure != nil || !member.learner.isFinite {
             try rollBack(member, .notFinite)
         }

@@ -21,7 +21,7 @@ extension Engine {
                 if weight > 0 { member.stage(window(of: events).span, weight: weight) }
             }
         }
-        try step()
+        try step(isLast: true)
     }
 
     /// The mean loss of each neural model over its steps since the last call, in nats.

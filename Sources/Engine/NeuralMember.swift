@@ -30,6 +30,8 @@ final class NeuralMember {
     /// What stopped the last ranking or the last half of a step: members work side by side, and the engine settles
     /// afterwards what went wrong.
     private(set) var failure: EngineError?
+    /// Whether the encoder has moved on from its served twin.
+    private var encoderIsBehind = false
     /// Whether the step under way has something to apply.
     private(set) var hasGradients = false
 
@@ -132,15 +134,18 @@ final class NeuralMember {
         return lossSum / Double(lossCount)
     }
 
-    /// The other half; the served rows and the served encoder follow. See ``failure``.
-    func applyGradients() {
+    /// The other half; the served rows follow, and the served encoder where `isLast`: of a few steps in a row only
+    /// what the last one leaves is served. See ``failure``.
+    func applyGradients(isLast: Bool) {
         failure = nil
-        guard hasGradients else { return }
-        hasGradients = false
-        learner.applyGradients()
         do throws(EngineError) {
-            for place in 0..<learner.touchedCount { try refreshItem(learner.touchedItem(at: place)) }
-            try refreshEncoder()
+            if hasGradients {
+                hasGradients = false
+                learner.applyGradients()
+                encoderIsBehind = true
+                for place in 0..<learner.touchedCount { try refreshItem(learner.touchedItem(at: place)) }
+            }
+            if isLast, encoderIsBehind { try refreshEncoder() }
         } catch {
             failure = error
         }
@@ -167,6 +172,7 @@ final class NeuralMember {
     }
 
     func refreshEncoder() throws(EngineError) {
+        encoderIsBehind = false
         do {
             try snapshot.refreshEncoder()
         } catch {

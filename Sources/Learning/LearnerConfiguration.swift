@@ -8,7 +8,7 @@ public struct LearnerConfiguration: Sendable, Equatable {
     /// The most item rows that will ever be in use.
     public var itemsMax = 1_000_000
     /// Events of a session that are read, and back-propagated through.
-    public var window = 10
+    public var window = 20
     /// What a step makes smaller.
     public var loss = Loss.sampledSoftmax
     /// What cosines are divided by where vectors are compared by their directions; nil for plain products.

@@ -153,7 +153,7 @@ extension Settings {
         learning.rollbackDrop = reader.number("learning.rollback_drop", default: 0.5, in: 0...1)
         learning.negatives = reader.integer("learning.negatives", default: 256, in: 16...4096)
         learning.replayRatio = reader.integer("learning.replay_ratio", default: 2, in: 0...32)
-        learning.window = reader.integer("learning.window", default: 10, in: 1...200)
+        learning.window = reader.integer("learning.window", default: 20, in: 1...200)
         learning.purchaseTypes = Set(reader.list("learning.purchase_types", default: ["purchase"], of: nil))
         for (type, text) in reader.map("learning.event_weights") {
             guard let weight = Double(text), (0...100).contains(weight) else {

@@ -133,7 +133,7 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"]),
         .testTarget(name: "SequenceModelsTests", dependencies: ["SequenceModels", "Tensors"], exclude: ["Golden"]),
-        .testTarget(name: "LearningTests", dependencies: ["Learning", "SequenceModels"]),
+        .testTarget(name: "LearningTests", dependencies: ["Learning", "SequenceModels", "Tensors"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "SequenceModels", "Tensors"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "Checkpoints", "Events", "Learning", "SequenceModels"]),
         .testTarget(

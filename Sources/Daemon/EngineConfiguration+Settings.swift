@@ -25,6 +25,7 @@ extension EngineConfiguration {
                 name: settings.learning.loss, regularization: Float(settings.learning.bprRegularization),
                 calibration: Float(settings.learning.gbceCalibration)) ?? .sampledSoftmax
         learner.temperature = settings.learning.temperature > 0 ? Float(settings.learning.temperature) : nil
+        learner.distillation = Float(settings.learning.distillation)
         learner.dropout = Float(settings.learning.dropout)
         index = IndexMode(rawValue: settings.model.index) ?? .automatic
         threads = settings.model.threads ?? min(neuralMembers.count, ProcessInfo.processInfo.activeProcessorCount)

@@ -20,11 +20,15 @@ public struct Learner: ~Copyable {
     /// False where the last step found a gradient that is not finite.
     public private(set) var isFinite = true
 
-    private var batch: SequenceBatch
+    var batch: SequenceBatch
     var dropout: Dropout
-    private var loss: NextItemLoss
-    private var negatives: NegativeSample
-    private var rows: RowGradients
+    var loss: NextItemLoss
+    var negatives: NegativeSample
+    var rows: RowGradients
+    // Of distillation, empty without it: the memory, the staged windows, and those of them that are old.
+    var memory: DistillationMemory
+    var stagedEvents: [[SessionEvent]] = []
+    var rehearsed: [(window: Int, scores: OldScores)] = []
     private var lossIsFinite = true
     private var good: RollbackPoint
 
@@ -50,10 +54,12 @@ public struct Learner: ~Copyable {
             configuration.loss, temperature: configuration.temperature, positionsMax: positionsMax,
             negativesMax: configuration.negatives, itemsMax: configuration.itemsMax, dimensions: dimensions)
         negatives = NegativeSample(count: configuration.negatives)
+        memory = DistillationMemory(capacity: Self.memoryMax, seed: configuration.seed &+ 3)
+        let oldRowsMax = configuration.distillation > 0 ? Self.oldWindowsMax * Self.oldItemsMax : 0
         let rowsMax = NextItemLoss.rowsMax(
             configuration.loss, positionsMax: positionsMax, negativesMax: configuration.negatives,
             itemsMax: configuration.itemsMax)
-        rows = RowGradients(slotsMax: rowsMax, dimensions: dimensions)
+        rows = RowGradients(slotsMax: rowsMax + oldRowsMax, dimensions: dimensions)
         good = RollbackPoint(itemsMax: configuration.itemsMax, dimensions: dimensions)
         good.mark(encoder, optimizer)
     }
@@ -61,6 +67,7 @@ public struct Learner: ~Copyable {
     /// Takes a row into use for an item that came for the first time, near the newest items of the session in
     /// which it came: before anything is learned of it, it is like what it appears with.
     public mutating func addItem(_ item: ItemIndex, after session: some Collection<ItemIndex>) {
+        if Int(item) < table.count { memory.remove(item) }
         table.initializeRow(item, limit: configuration.initialLimit, bias: 0, using: &generator)
         let companions = session.suffix(Self.companionsMax)
         for companion in companions where companion != item {
@@ -80,7 +87,9 @@ public struct Learner: ~Copyable {
         guard batch.windowCount < Self.windowsMax else { return false }
         let length = min(sequence.count, configuration.window + 1)
         let newest = sequence.extracting(last: length)
-        return batch.append(newest) { _ in weight }
+        guard batch.append(newest, weight: { _ in weight }) else { return false }
+        if configuration.distillation > 0 { stagedEvents.append((0..<length).map { newest[$0] }) }
+        return true
     }
 
     /// Remembers the item of a new event for later negatives.
@@ -109,13 +118,18 @@ public struct Learner: ~Copyable {
     public mutating func computeGradients() -> Float? {
         rows.removeAll()
         guard batch.positionCount > 0 else { return nil }
+        stageOldWindows()
         batch.arrange()
         sampler.draw(
             into: &negatives, itemCount: table.count, correction: configuration.logQCorrection, using: &generator)
         encoder.clearGradients()
         encoder.forward(batch, table, dropout: &dropout)
         let total = encoder.withHidden { hidden in
-            loss.lossAndGradient(hidden: hidden, batch, negatives, table, rows: &rows)
+            let sum = loss.lossAndGradient(hidden: hidden, batch, negatives, table, rows: &rows)
+            guard configuration.distillation > 0 else { return sum }
+            let distilled = distill(hidden)
+            rememberWindows(hidden)
+            return sum + distilled
         }
         loss.propagate(to: encoder, batch, table, rows: &rows)
         let mean = total / Float(batch.positionCount)

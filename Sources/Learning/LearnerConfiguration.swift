@@ -23,6 +23,8 @@ public struct LearnerConfiguration: Sendable, Equatable {
     public var logQCorrection: Float = 1
     /// Replayed windows for each new event.
     public var replayRatio = 2
+    /// How much it counts that old windows keep their scores, beside the loss; 0 for not at all.
+    public var distillation: Float = 0
     /// How item vectors and biases are updated.
     public var rowOptimizer = RowOptimizer()
     /// Its rate.

@@ -34,7 +34,7 @@ public struct CandidateLoss: ~Copyable {
     /// dL/dE of one target, [1 x D].
     private var targetGradient: Matrix
     /// dL/dh, [P x D].
-    public private(set) var hiddenGradient: Matrix
+    public internal(set) var hiddenGradient: Matrix
 
     public let positionsMax: Int
     public let candidatesMax: Int

@@ -21,7 +21,7 @@ public struct SampledSoftmax: ~Copyable {
     /// Sum of the logits' gradients over the positions, [1 x (N + 1)].
     private var logitsGradientSum: Matrix
     /// dL/dh, [P x D].
-    public private(set) var hiddenGradient: Matrix
+    public internal(set) var hiddenGradient: Matrix
     /// dL/dE of the negatives, [N x D].
     private var negativeGradient: Matrix
 

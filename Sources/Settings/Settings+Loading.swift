@@ -164,6 +164,13 @@ extension Settings {
         }
         learning.seed = reader.integer("learning.seed", default: 1, in: 0...Int.max)
         learning.isReproducible = reader.flag("learning.reproducible", default: false)
+        learning.distillation = reader.number("learning.distillation", default: 0, in: 0...100)
+        if learning.distillation > 0, learning.isReproducible {
+            reader.report("learning.distillation", "remembers scores that a crash forgets: set it to 0, or learning.reproducible to false")
+        }
+        if learning.distillation > 0, learning.temperature > 0 {
+            reader.report("learning.distillation", "is for scores that are plain products: set it or learning.temperature to 0")
+        }
         return learning
     }
 

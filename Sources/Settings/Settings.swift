@@ -77,6 +77,7 @@ public struct Settings: Sendable, Equatable {
         public var gbceCalibration = 0.0
         /// 0 for scores that are plain products.
         public var temperature = 0.0
+        public var distillation = 0.0
         public var dropout = 0.0
         public var rollbackDrop = 0.0
         public var negatives = 0

@@ -63,6 +63,14 @@ import Testing
         #expect(found.map(\.key) == [String(word.prefix { $0 != "=" })])
     }
 
+    @Test func distillationIsNotForEverything() {
+        #expect(problems(["learning.distillation=1"]) == [])
+        for other in ["learning.reproducible=true", "learning.temperature=0.1"] {
+            #expect(problems(["learning.distillation=1", other]).map(\.key) == ["learning.distillation"])
+        }
+        #expect(problems(["learning.distillation=-1"]).map(\.key) == ["learning.distillation"])
+    }
+
     /// The default catalogue may become too large for it: that is told before the first event.
     @Test func aFullSoftmaxAsksForASmallCatalogue() throws {
         let found = problems(["learning.loss=full_softmax"])

@@ -28,6 +28,12 @@ public struct ByteWriter: Sendable {
         bytes.append(contentsOf: text.utf8)
     }
 
+    /// Many integers, one after another.
+    public mutating func write<Value: FixedWidthInteger & BitwiseCopyable>(_ values: Span<Value>) {
+        precondition(UInt16(1).littleEndian == 1, "a little-endian machine")
+        unsafe values.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+    }
+
     /// Many floats, one after another.
     public mutating func write(_ values: Span<Float>) {
         // Memory is the format where the machine is little-endian, as every one is that this runs on.

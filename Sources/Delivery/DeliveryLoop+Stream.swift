@@ -125,7 +125,8 @@ extension DeliveryLoop {
             let isHeld = wantsAnswer && mustWait(content, now: polled)
             accepted.append(
                 Accepted(
-                    input: EngineInput(content: content, source: place, wantsAnswer: wantsAnswer && !isHeld),
+                    input: EngineInput(content: content, source: place, wantsAnswer: wantsAnswer && !isHeld,
+                        isAlwaysRanked: configuration.isReproducible),
                     record: record, isNew: place.offset >= engine.nextOffsets[place.topicPartition, default: 0],
                     isHeld: isHeld))
             return true

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Learning
 internal import SequenceModels
 internal import Tensors
@@ -107,26 +108,43 @@ struct CandidatePlaces {
     }
 }
 
-/// The pools of the newest lists, until the events come that score them. Bounded: the oldest is forgotten.
-struct PoolMemory {
-    private var pools: [Int: (pool: CandidatePool, slot: Int)] = [:]
-    /// Rows in the order in which their pools came, oldest overwritten.
-    private var ring: [Int] = []
-    private var nextSlot = 0
-
-    private static let capacity = 4096
-
-    mutating func keep(_ pool: CandidatePool, row: Int) {
-        if ring.count < Self.capacity {
-            ring.append(row)
-        } else {
-            // The row may have a newer pool by now.
-            if pools[ring[nextSlot]]?.slot == nextSlot { pools[ring[nextSlot]] = nil }
-            ring[nextSlot] = row
+/// A pool as bytes, a quarter of what it is as vectors: how the newest thousands of lists wait for the events
+/// that score them, and how a checkpoint has them.
+extension CandidatePool {
+    /// Session length, events before the list, candidates; of each the item, its age, a bit for each feature
+    /// that is not what an item has that nobody names, and those features.
+    var bytes: [UInt8] {
+        var writer = ByteWriter(reserving: 32 * items.count + 16)
+        writer.write(UInt32(sessionLength))
+        writer.write(sequence)
+        writer.write(UInt16(items.count))
+        for place in items.indices {
+            writer.write(items[place])
+            writer.write(UInt8(ages[place].rawValue))
+            let differs = features[place] .!= Self.unknown
+            var bits: UInt16 = 0
+            for feature in Self.unknown.indices where differs[feature] { bits |= 1 << UInt16(feature) }
+            writer.write(bits)
+            for feature in Self.unknown.indices where differs[feature] { writer.write(features[place][feature]) }
         }
-        pools[row] = (pool, nextSlot)
-        nextSlot = (nextSlot + 1) % Self.capacity
+        return writer.bytes
     }
 
-    mutating func take(row: Int) -> CandidatePool? { pools.removeValue(forKey: row)?.pool }
+    /// Goes on from ``bytes``.
+    init(from reader: inout ByteReader) throws(PayloadError) {
+        let length = Int(try reader.read(UInt32.self))
+        self.init(sessionLength: length, sequence: try reader.read(UInt64.self))
+        for _ in 0..<Int(try reader.read(UInt16.self)) {
+            let item = try reader.read(ItemIndex.self)
+            guard let age = Blend.Age(rawValue: Int(try reader.read(UInt8.self))), item >= 0 else {
+                throw .inconsistent("a pool of candidates")
+            }
+            let bits = try reader.read(UInt16.self)
+            var read = Self.unknown
+            for feature in read.indices where bits & (1 << UInt16(feature)) != 0 { read[feature] = try reader.readFloat() }
+            items.append(item)
+            features.append(read)
+            ages.append(age)
+        }
+    }
 }

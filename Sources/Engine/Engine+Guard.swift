@@ -28,7 +28,10 @@ extension Engine {
         for place in members.indices {
             switch guards[place].record(model: hits(members[place].name), rules: hits(YardstickName.rules)) {
             case .none: continue
-            case .good: members[place].markGood()
+            case .good:
+                // A checkpoint under way is of the point before.
+                if capture != nil { for item in members[place].learner.changedSinceGood { preserve(item: item) } }
+                members[place].markGood()
             case .degraded: try rollBack(members[place], .degraded)
             }
         }

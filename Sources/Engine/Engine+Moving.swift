@@ -24,7 +24,7 @@ extension Engine {
         let (row, left) = sessions.admit(kept.user)
         yardsticks.remove(session: row)
         if let left { changes.removeUser(left) }
-        _ = pools.take(row: row)
+        pools.discard(row: row)
         sessions[row].ranking = []
         sessions[row].entries = try adopt(kept.events).suffix(sessions.lengthMax)
         sessions[row].purchased = try adopt(kept.purchased).suffix(sessions.lengthMax)

@@ -86,13 +86,16 @@ extension Engine {
     }
 
     /// Takes a session whose event is to be answered into the group.
-    mutating func add(row: Int, asOf: Timestamp, source: RecordSource, place: Int, to group: inout ListGroup) {
+    mutating func add(
+        row: Int, asOf: Timestamp, _ input: EngineInput, isNew: Bool, place: Int, to group: inout ListGroup
+    ) {
         let excluded = excludedItems(row: row, configuration.rules.exclusions)
         let query = SessionQuery(window: window(ofRow: row), limit: limit(configuration.rules, excluded))
         let pool = configuration.encoder == .ensemble ? countingPool(row: row, window: query.window.map(\.item)) : nil
         group.members.append(
             .init(
-                row: row, query: query, asOf: asOf, source: source, stagedBefore: group.staged.count, place: place,
+                row: row, query: query, asOf: asOf, source: input.source, isKept: isNew, isPublished: input.wantsAnswer,
+                stagedBefore: group.staged.count, place: place,
                 excluded: excluded, pool: pool, weights: weights(row: row)))
     }
 
@@ -113,11 +116,15 @@ extension Engine {
             let order = order(
                 ofSlot: slot, pool: pool, weights: member.weights,
                 limit: max(Self.rankingMax, configuration.rules.count + member.excluded.count))
-            let items = items(
-                order, window: window, excluded: member.excluded, count: configuration.rules.count)
-            let user = sessions[member.row].user
-            answers[member.place] = .list(
-                recommendation(user, items, asOf: member.asOf, now: now, source: member.source))
+            if member.isPublished {
+                let items = items(
+                    order, window: window, excluded: member.excluded, count: configuration.rules.count)
+                let user = sessions[member.row].user
+                answers[member.place] = .list(
+                    recommendation(user, items, asOf: member.asOf, now: now, source: member.source))
+            }
+            // A list that is made again, of a later state, is not the one that the next event scores.
+            guard member.isKept else { continue }
             sessions[member.row].ranking = order.prefix(Self.rankingMax).map(\.item)
             if let pool { pools.keep(pool, row: member.row) }
         }

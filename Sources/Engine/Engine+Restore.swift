@@ -13,8 +13,10 @@ public struct EngineRestorer: ~Copyable {
     private var engine: Engine
     private var occurrences: [(count: UInt32, halvings: UInt32)] = []
     private var activity: [UInt64] = []
-    /// Stands in rows that nobody has.
-    private var lastUser: UserID?
+    /// Rows of layout 1, and of the present one.
+    private var (oldRows, newRows) = (0, 0)
+    /// The largest item row that is named by what follows an item.
+    private var largestNamed: ItemIndex = 0
 
     /// - Throws: `EngineError.stateMismatch` where the stored model is of another kind or width.
     public init(_ configuration: EngineConfiguration, stored: ModelDescription) throws(EngineError) {
@@ -38,7 +40,7 @@ public struct EngineRestorer: ~Copyable {
         }
         do throws(PayloadError) {
             var reader = ByteReader(item.payload)
-            let hasMoments = item.payload.count == engine.itemBytes(withMoments: true)
+            let hasMoments = engine.hasMoments(item.payload)
             for member in engine.members {
                 try member.learner.restoreItem(ItemIndex(item.index), from: &reader, hasMoments: hasMoments)
             }
@@ -46,6 +48,7 @@ public struct EngineRestorer: ~Copyable {
             activity.append(try reader.read(UInt64.self))
             occurrences.append((try reader.read(UInt32.self), try reader.read(UInt32.self)))
             engine.catalog.append(item.id, movedIn: arrival)
+            try addKept(ItemIndex(item.index), isOld: !Engine.isOfThisLayout(item.payload), &reader)
         } catch {
             throw .stateMismatch("item \(item.id): \(error)")
         }
@@ -66,35 +69,89 @@ public struct EngineRestorer: ~Copyable {
             guard engine.sessions.restore(user.id, row: row, placeholder: user.id) else {
                 throw .inconsistent("row \(row) is taken twice")
             }
-            lastUser = user.id
             engine.sessions[row].entries = entries.suffix(engine.sessions.lengthMax)
             engine.sessions[row].purchased = purchased.suffix(engine.sessions.lengthMax)
             engine.sessions[row].home = home
             engine.sessions[row].lastActive = user.lastActive
-            engine.sessions[row].lastTimestamp = entries.isEmpty ? nil : Timestamp(milliseconds: last)
+            let hasTime = reader.isAtEnd ? !entries.isEmpty : last != Engine.noTimestamp
+            engine.sessions[row].lastTimestamp = hasTime ? Timestamp(milliseconds: last) : nil
+            try addKept(userRow: row, lastActive: user.lastActive, &reader)
         } catch {
             throw .stateMismatch("user \(user.id): \(error)")
         }
+    }
+
+    /// What layout 1 has not: the row as it last was good, and what the counting models keep of it.
+    private mutating func addKept(
+        _ item: ItemIndex, isOld: Bool, _ reader: inout ByteReader
+    ) throws(PayloadError) {
+        if isOld {
+            oldRows += 1
+        } else {
+            newRows += 1
+            for member in engine.members { try member.learner.restoreGood(item, from: &reader) }
+            largestNamed = max(largestNamed, try engine.yardsticks.restore(item, from: &reader))
+            // Whether there are moments, and the layout: read before.
+            _ = try reader.read(UInt16.self)
+        }
+        guard reader.isAtEnd else { throw .inconsistent("it is too long") }
+    }
+
+    private mutating func addKept(userRow row: Int, lastActive: UInt64, _ reader: inout ByteReader) throws(PayloadError) {
+        if reader.isAtEnd { return oldRows += 1 }
+        newRows += 1
+        for _ in 0..<(try reader.read(UInt8.self)) {
+            let item = try reader.read(ItemIndex.self)
+            guard (0..<engine.catalog.count).contains(Int(item)) else {
+                throw .inconsistent("a ranking names item row \(item), which does not exist")
+            }
+            engine.sessions[row].ranking.append(item)
+        }
+        try engine.yardsticks.restore(
+            session: row, newest: lastActive, itemCount: engine.catalog.count, from: &reader)
+        guard reader.isAtEnd else { throw .inconsistent("it is too long") }
     }
 
     /// Restores what is not a row, and hands over the engine.
     public consuming func finish(
         blobs: [String: [UInt8]], offsets: [TopicPartition: Int64]
     ) throws(EngineError) -> Engine {
-        do throws(PayloadError) {
-            try engine.restore(blobs: blobs, occurrences: occurrences)
-            try engine.restoreRows(blobs, placeholder: lastUser)
-        } catch {
-            throw .stateMismatch("\(error)")
-        }
         for row in activity.indices.sorted(by: { (activity[$0], $0) < (activity[$1], $1) }) {
             engine.catalog.touch(ItemIndex(row), at: activity[row])
         }
         engine.watermarks = offsets
-        engine.recountOrder()
+        do throws(PayloadError) {
+            try engine.restore(blobs: blobs)
+            try engine.restoreRows(blobs)
+            try finishLayout(blobs)
+        } catch {
+            throw .stateMismatch("\(error)")
+        }
         for member in engine.members { try member.refreshEncoder() }
-        _ = engine.changes.takeAll()
         return engine
+    }
+
+    /// Restores what the layout of the state has.
+    private mutating func finishLayout(_ blobs: [String: [UInt8]]) throws(PayloadError) {
+        guard let written = blobs[Engine.BlobName.layout] else {
+            guard newRows == 0 else { throw .missing(blob: Engine.BlobName.layout) }
+            try engine.restorePopularity(blobs, occurrences: occurrences)
+            engine.recountOrder()
+            // The way back is as long as this process is old.
+            for member in engine.members { member.markGood() }
+            _ = engine.changes.takeAll()
+            return engine.makeEverythingDue()
+        }
+        var reader = ByteReader(written)
+        let layout = try reader.read(UInt32.self)
+        guard layout == Engine.layout, oldRows == 0 else { throw .inconsistent("rows of layout \(layout) and others") }
+        guard newRows == 0 || Int(largestNamed) < engine.catalog.count else {
+            throw .inconsistent("item row \(largestNamed) follows another, and does not exist")
+        }
+        try engine.restorePopularity(blobs, occurrences: occurrences)
+        _ = engine.changes.takeAll()
+        try engine.restoreScoring(blobs)
+        try engine.restoreNeighbors(blobs)
     }
 
     private func readEntries(_ reader: inout ByteReader) throws(PayloadError) -> [Session.Entry] {
@@ -116,107 +173,5 @@ public struct EngineRestorer: ~Copyable {
             entries.append(Session.Entry(item: item, sequence: sequence, type: type, gap: gap))
         }
         return entries
-    }
-}
-
-extension Engine {
-    fileprivate mutating func restore(
-        blobs: [String: [UInt8]], occurrences: [(count: UInt32, halvings: UInt32)]
-    ) throws(PayloadError) {
-        for member in members { try member.restore(blobs) }
-        var scalars = ByteReader(try Self.blob(BlobName.engine, in: blobs))
-        sequence = try scalars.read(UInt64.self)
-        var written = ByteReader(try Self.blob(BlobName.types, in: blobs))
-        var words: [String] = []
-        while !written.isAtEnd { words.append(try written.readText()) }
-        guard let known = EventTypes(words: words) else {
-            throw .inconsistent("the event types")
-        }
-        types = known
-
-        var recent = ByteReader(try Self.blob(BlobName.recent, in: blobs))
-        let nextSlot = Int(try recent.read(UInt32.self))
-        var items: [ItemIndex] = []
-        while !recent.isAtEnd {
-            let item = try recent.read(ItemIndex.self)
-            guard (0..<catalog.count).contains(Int(item)) else {
-                throw .inconsistent("a recent event names item row \(item), which does not exist")
-            }
-            items.append(item)
-        }
-        for member in members { member.learner.restoreRecent(items, nextSlot: nextSlot) }
-
-        try recentIDs.restore(try Self.blob(BlobName.recentIDs, in: blobs))
-        try adopted.restore(try Self.blob(BlobName.adopted, in: blobs))
-
-        var popularity = ByteReader(try Self.blob(BlobName.popularity, in: blobs))
-        let untilHalving = Int(clamping: try popularity.read(UInt64.self))
-        let halvings = try popularity.read(UInt32.self)
-        var blended = ByteReader(try Self.blob(BlobName.blend, in: blobs))
-        var values: [Float] = []
-        while !blended.isAtEnd { values.append(try blended.readFloat()) }
-        guard let restored = Blend(values: values) else { throw .inconsistent("the weights of the blend") }
-        blend = restored
-        // A row stored before a halving has not been halved: do now what was done then.
-        let counts = occurrences.map { row in row.count >> min(31, halvings &- row.halvings) }
-        yardsticks.restorePopularity(counts: counts, eventsUntilHalving: untilHalving, halvings: halvings)
-    }
-
-    fileprivate mutating func restoreRows(
-        _ blobs: [String: [UInt8]], placeholder: UserID?
-    ) throws(PayloadError) {
-        var rows = ByteReader(try Self.blob(BlobName.sessions, in: blobs))
-        let count = Int(try rows.read(UInt32.self))
-        var vacant: [Int32] = []
-        while !rows.isAtEnd { vacant.append(try rows.read(Int32.self)) }
-        guard let placeholder else {
-            // Without any user there is nothing to replay: rows begin anew.
-            return
-        }
-        guard sessions.finishRestoring(vacant: vacant, rowCount: count, placeholder: placeholder) else {
-            throw .inconsistent("the rows of sessions")
-        }
-    }
-
-    /// Counts again what followed what in the kept sessions, in the order in which it happened: rules and
-    /// neighbours go on from what is kept, not from what was counted before that.
-    fileprivate mutating func recountOrder() {
-        var events: [(sequence: UInt64, row: Int, place: Int)] = []
-        for row in 0..<sessions.rowCount {
-            let session = sessions[row]
-            for (place, entry) in session.entries.enumerated() {
-                // The whole count from its low half: an entry is no newer than the engine.
-                let age = UInt64(UInt32(truncatingIfNeeded: sequence) &- entry.sequence)
-                if age <= sequence { events.append((sequence - age, row, place)) }
-            }
-        }
-        events.sort { $0.sequence < $1.sequence }
-        let windowMax = windowMax
-        for event in events {
-            let entries = sessions[event.row].entries
-            let known = entries[...event.place].suffix(windowMax + 1).filter { catalog.holds($0.item, since: $0.sequence) }
-            guard let last = known.last, last == entries[event.place] else { continue }
-            yardsticks.observeOrder(
-                last.item, after: known.dropLast().map(\.item), session: event.row, at: event.sequence)
-        }
-    }
-
-    static func blob(_ name: String, in blobs: [String: [UInt8]]) throws(PayloadError) -> [UInt8] {
-        guard let blob = blobs[name] else { throw .missing(blob: name) }
-        return blob
-    }
-}
-
-extension NeuralMember {
-    /// Takes over the dense tensors and the learner's counts and chance.
-    fileprivate func restore(_ blobs: [String: [UInt8]]) throws(PayloadError) {
-        try learner.restoreTensors { name, part throws(PayloadError) in
-            try Engine.blob(Engine.BlobName.tensor(name, part), in: blobs)
-        }
-        var scalars = ByteReader(try Engine.blob(Engine.BlobName.learner(kind), in: blobs))
-        learner.restore(
-            version: try scalars.read(UInt64.self), generatorState: try scalars.read(UInt64.self),
-            dropoutState: try scalars.read(UInt64.self), optimizerStep: Int(clamping: try scalars.read(UInt64.self)))
-        replayedWindows = try scalars.read(UInt64.self)
     }
 }

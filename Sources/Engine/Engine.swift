@@ -32,6 +32,8 @@ public struct Engine: ~Copyable {
     /// Scratch of the pool that is being filled.
     var places = CandidatePlaces()
     var neuralScores: [Float] = []
+    /// The last good point of each member that a checkpoint has.
+    var writtenGoodPoints: [UInt32]
     /// Test-then-train quality over the newest lists, by model.
     public internal(set) var quality: [String: PrequentialQuality] = [:]
     /// The same over every list since the start of this process.
@@ -67,6 +69,7 @@ public struct Engine: ~Copyable {
         self.members = members
         workers = Workers(configuration.threads)
         guards = members.map { _ in QualityGuard(dropMax: configuration.qualityDropMax) }
+        writtenGoodPoints = members.map { _ in 0 }
         explanation = Explanation(sessionItemsMax: Self.explainingItemsMax, dimensions: dimensions)
         yardsticks = Yardsticks(
             withNeighbors: configuration.measuresNeighbors || configuration.encoder == .ensemble
@@ -105,17 +108,19 @@ public struct Engine: ~Copyable {
                     }
                 }
                 answers.append(.none(source: input.source))
-                guard input.wantsAnswer else { continue }
+                guard input.wantsAnswer || (isNew && input.isAlwaysRanked) else { continue }
                 guard let row = sessions.row(of: event.user) else {
                     // Read again after a crash, and the user has left since: the answer is still owed.
-                    answers[answers.count - 1] = .list(
-                        popularList(
-                            event.user, count: configuration.rules.count, asOf: event.timestamp, now: now,
-                            source: input.source))
+                    if input.wantsAnswer {
+                        answers[answers.count - 1] = .list(
+                            popularList(
+                                event.user, count: configuration.rules.count, asOf: event.timestamp, now: now,
+                                source: input.source))
+                    }
                     continue
                 }
                 if group.isFull { try rank(&group, into: &answers, now: now) }
-                add(row: row, asOf: event.timestamp, source: input.source, place: answers.count - 1, to: &group)
+                add(row: row, asOf: event.timestamp, input, isNew: isNew, place: answers.count - 1, to: &group)
             case .forget(let user):
                 try rank(&group, into: &answers, now: now)
                 // A session that was read back as it was later has been forgotten already.
@@ -141,6 +146,7 @@ public struct Engine: ~Copyable {
         if let row = sessions.row(of: user) { preserve(userRow: row) }
         guard let row = sessions.remove(user) else { return false }
         yardsticks.remove(session: row)
+        pools.discard(row: row)
         changes.removeUser(user)
         return true
     }
@@ -177,6 +183,7 @@ extension Engine {
         if let left {
             changes.removeUser(left)
             yardsticks.remove(session: row)
+            pools.discard(row: row)
         }
 
         let before = window(ofRow: row)
@@ -187,6 +194,7 @@ extension Engine {
 
         let item = try admit(event.item, after: before)
         sequence += 1
+        for earlier in before.suffix(Yardsticks.rulesStepsMax) { touch(item: earlier.item) }
         yardsticks.observe(item, after: before.map(\.item), session: row, at: sequence)
         for member in members { member.learner.observe(item) }
 
@@ -220,6 +228,7 @@ extension Engine {
             for member in members { try member.addItem(item, after: session) }
             return item
         case .replaced(let item):
+            for row in yardsticks.sessions(of: item) { touch(userRow: row) }
             yardsticks.remove(item)
             for member in members { try member.addItem(item, after: session) }
             return item

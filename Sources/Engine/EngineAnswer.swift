@@ -11,8 +11,12 @@ public struct EngineInput: Sendable {
     public var source: RecordSource
     /// False where an earlier run published the list and committed the offset already.
     public var wantsAnswer: Bool
+    /// Whether a new event's list is made and scored by the user's next event also where it does not go out: so
+    /// what is learned does not depend on what was published.
+    public var isAlwaysRanked: Bool
 
-    public init(content: Content, source: RecordSource, wantsAnswer: Bool) {
+    public init(content: Content, source: RecordSource, wantsAnswer: Bool, isAlwaysRanked: Bool = false) {
+        self.isAlwaysRanked = isAlwaysRanked
         self.content = content
         self.source = source
         self.wantsAnswer = wantsAnswer

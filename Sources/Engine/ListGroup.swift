@@ -21,6 +21,9 @@ struct ListGroup {
         var query: SessionQuery
         var asOf: Timestamp
         var source: RecordSource
+        /// Whether the user's next event scores the list, and whether it goes out.
+        var isKept: Bool
+        var isPublished: Bool
         /// How many items were staged before its list.
         var stagedBefore: Int
         /// Where the answer goes.

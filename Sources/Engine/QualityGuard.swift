@@ -1,3 +1,5 @@
+internal import Checkpoints
+
 /// Watches whether a neural model gets worse: its recall@20 over the newest lists, as a share of that of the
 /// sequential rules on the same lists. The share, because a stream that changes makes every model worse for a
 /// while, and that is no reason to take anything back.
@@ -28,6 +30,21 @@ struct QualityGuard {
 
     init(dropMax: Double) {
         self.dropMax = dropMax
+    }
+
+    /// Writes what is counted; the limit is the configuration's.
+    func write(to writer: inout ByteWriter) {
+        for count in [scored, modelHits, rulesHits] { writer.write(UInt32(count)) }
+        writer.write(goodShare.bitPattern)
+    }
+
+    mutating func restore(from reader: inout ByteReader) throws(PayloadError) {
+        let counts = [Int(try reader.read(UInt32.self)), Int(try reader.read(UInt32.self)), Int(try reader.read(UInt32.self))]
+        let share = Double(bitPattern: try reader.read(UInt64.self))
+        guard counts[0] < Self.block, counts.allSatisfy({ $0 <= counts[0] }), share.isFinite, share >= 0 else {
+            throw .inconsistent("the counts of a quality guard")
+        }
+        (scored, modelHits, rulesHits, goodShare) = (counts[0], counts[1], counts[2], share)
     }
 
     /// Counts one list of the model and one of the rules, each with whether it had the item that came.

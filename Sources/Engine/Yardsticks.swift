@@ -4,11 +4,11 @@ internal import SequenceModels
 /// The counting models that run beside the neural one: what it must beat, in the same currency, and
 /// what stands in for it where a user is unknown.
 struct Yardsticks {
-    private(set) var popularity = PopularityRanking(halfLife: popularityHalfLife)
-    private var transitions = SequentialRules(stepsMax: 1, successorsMax: successorsMax)
-    private var rules = SequentialRules(stepsMax: rulesStepsMax, successorsMax: successorsMax)
+    var popularity = PopularityRanking(halfLife: popularityHalfLife)
+    var transitions = SequentialRules(stepsMax: 1, successorsMax: successorsMax)
+    var rules = SequentialRules(stepsMax: rulesStepsMax, successorsMax: successorsMax)
     /// Nil where it is not asked for: it costs as much as the rest of an event.
-    private var neighbors: SessionNeighbors?
+    var neighbors: SessionNeighbors?
 
     /// Events after which an occurrence is worth half.
     static let popularityHalfLife = 1_000_000
@@ -145,6 +145,10 @@ struct Yardsticks {
     mutating func observeOrder(_ item: ItemIndex, after window: [ItemIndex], session: Int, at sequence: UInt64) {
         transitions.observe(item, after: window)
         rules.observe(item, after: window)
+        observeNeighbors(item, session: session, at: sequence)
+    }
+
+    mutating func observeNeighbors(_ item: ItemIndex, session: Int, at sequence: UInt64) {
         neighbors?.observe(item, session: session, at: sequence)
     }
 
@@ -159,9 +163,6 @@ struct Yardsticks {
         neighbors?.remove(item)
     }
 
-    mutating func restorePopularity(counts: [UInt32], eventsUntilHalving: Int, halvings: UInt32) {
-        popularity.restore(counts: counts, eventsUntilHalving: eventsUntilHalving, halvings: halvings)
-    }
 }
 
 /// The names of the counting models, in metrics and reports.

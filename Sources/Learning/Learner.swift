@@ -30,7 +30,7 @@ public struct Learner: ~Copyable {
     var stagedEvents: [[SessionEvent]] = []
     var rehearsed: [(window: Int, scores: OldScores)] = []
     private var lossIsFinite = true
-    private var good: RollbackPoint
+    var good: RollbackPoint
 
     /// The most windows in one step.
     public static let windowsMax = 64

@@ -38,6 +38,14 @@ public struct PrequentialQuality: Sendable {
 
     public var scored: Int { sums.scored }
 
+    /// The ranks of the window, oldest first; none where the window is the whole stream.
+    public var keptRanks: [UInt16] { Array(ranks[nextSlot...] + ranks[..<nextSlot]) }
+
+    /// Goes on from ``keptRanks``: the newest of them where the window is smaller now.
+    public mutating func restore(_ kept: [UInt16]) {
+        for rank in kept { record(rank: rank == 0 ? nil : Int(rank)) }
+    }
+
     /// The share of lists that had the item in their first `count`: recall, which with one item to find
     /// is the hit rate.
     public func recall(at count: Int) -> Double {

@@ -15,10 +15,13 @@ struct RollbackPoint: ~Copyable {
     private(set) var items: [ItemIndex] = []
     /// For each item, the point at which its row was saved last.
     private var savedAt: [UInt32] = []
-    private var point: UInt32 = 1
+    /// For each item, its place among the saved rows, where it was saved at this point.
+    private var places: [UInt32] = []
+    /// Grows with every point.
+    private(set) var point: UInt32 = 1
     /// Every tensor with its moments, in the encoder's order.
-    private var dense: [[Float]] = []
-    private var optimizerStep = 0
+    private(set) var dense: [[Float]] = []
+    private(set) var optimizerStep = 0
 
     init(itemsMax: Int, dimensions: Int) {
         vectors = Matrix(rows: itemsMax, columns: dimensions)
@@ -41,18 +44,32 @@ struct RollbackPoint: ~Copyable {
     /// Keeps a row that is about to change, where this point has not kept it yet.
     mutating func save(_ item: ItemIndex, of table: borrowing EmbeddingTable) {
         let row = Int(item)
-        while savedAt.count <= row { savedAt.append(0) }
-        guard savedAt[row] != point else { return }
-        savedAt[row] = point
+        guard place(of: item) == nil else { return }
+        write(row, of: table, to: makePlace(for: item, savedAt: point))
+    }
+
+    /// Where the row of an item is kept; nil where it has not changed since the point.
+    func place(of item: ItemIndex) -> Int? {
+        let row = Int(item)
+        return row < savedAt.count && savedAt[row] == point ? Int(places[row]) : nil
+    }
+
+    private mutating func makePlace(for item: ItemIndex, savedAt point: UInt32) -> Int {
+        let row = Int(item)
+        while savedAt.count <= row {
+            savedAt.append(0)
+            places.append(0)
+        }
         let place = items.count
+        savedAt[row] = point
+        places[row] = UInt32(place)
         items.append(item)
-        write(row, of: table, to: place)
+        return place
     }
 
     /// Keeps a row that now stands for another item, in place of what was kept of the one before.
     mutating func replace(_ item: ItemIndex, of table: borrowing EmbeddingTable) {
-        guard Int(item) < savedAt.count, savedAt[Int(item)] == point, let place = items.firstIndex(of: item) else { return }
-        write(Int(item), of: table, to: place)
+        if let place = place(of: item) { write(Int(item), of: table, to: place) }
     }
 
     private mutating func write(_ row: Int, of table: borrowing EmbeddingTable, to place: Int) {
@@ -88,6 +105,41 @@ struct RollbackPoint: ~Copyable {
         point += 1
         items.removeAll(keepingCapacity: true)
         return restored
+    }
+
+    /// Reads a kept row: vector [D], then bias and both accumulators.
+    func withRow(_ place: Int, _ body: (Span<Float>, Span<Float>) -> Void) {
+        vectors.withRow(place) { vector in scalars.withRow(place) { body(vector, $0) } }
+    }
+
+    /// Goes on from what a checkpoint kept of a row, as it was saved at `point`. The point itself comes after
+    /// all rows: those of an earlier one are dropped then.
+    mutating func restore(_ item: ItemIndex, savedAt point: UInt32, vector: [Float], scalars: [Float]) {
+        write(vector, scalars, to: makePlace(for: item, savedAt: point))
+    }
+
+    /// Goes on from what a checkpoint kept of the point itself.
+    ///
+    /// - Returns: false where the tensors are of another shape.
+    mutating func restore(point: UInt32, dense kept: [[Float]], optimizerStep: Int) -> Bool {
+        guard kept.map(\.count) == dense.map(\.count) else { return false }
+        (self.point, dense, self.optimizerStep) = (point, kept, optimizerStep)
+        let restored = items
+        items.removeAll(keepingCapacity: true)
+        for (place, item) in restored.enumerated() where savedAt[Int(item)] == point {
+            let (vector, scalars) = (Self.values(vectors, row: place), Self.values(self.scalars, row: place))
+            write(vector, scalars, to: makePlace(for: item, savedAt: point))
+        }
+        return true
+    }
+
+    private mutating func write(_ vector: [Float], _ kept: [Float], to place: Int) {
+        vectors.withMutableRow(place) { row in for column in 0..<row.count { row[column] = vector[column] } }
+        scalars.withMutableRow(place) { row in for column in 0..<row.count { row[column] = kept[column] } }
+    }
+
+    private static func values(_ matrix: borrowing Matrix, row: Int) -> [Float] {
+        matrix.withRow(row) { row in row.indices.map { row[$0] } }
     }
 
     private static func values(_ matrix: borrowing Matrix) -> [Float] {

@@ -10,6 +10,11 @@ public struct SequentialRules: Sendable {
     public struct Successor: Equatable, Sendable {
         public var item: ItemIndex
         public var weight: Float
+
+        public init(item: ItemIndex, weight: Float) {
+            self.item = item
+            self.weight = weight
+        }
     }
 
     private var successors: [[Successor]] = []
@@ -52,6 +57,18 @@ public struct SequentialRules: Sendable {
     /// Forgets the rules of an item whose row goes to another.
     public mutating func remove(_ item: ItemIndex) {
         if Int(item) < successors.count { successors[Int(item)] = [] }
+    }
+
+    /// What is known to follow `item`, in the order in which it is kept.
+    public func kept(of item: ItemIndex) -> [Successor] {
+        Int(item) < successors.count ? successors[Int(item)] : []
+    }
+
+    /// Goes on from what a checkpoint kept of `item`; the first ones where the bound is smaller now.
+    public mutating func restore(_ kept: [Successor], of item: ItemIndex) {
+        guard !kept.isEmpty else { return }
+        while successors.count <= Int(item) { successors.append([]) }
+        successors[Int(item)] = Array(kept.prefix(successorsMax))
     }
 
     private mutating func strengthen(_ item: ItemIndex, _ target: ItemIndex, by weight: Float) {

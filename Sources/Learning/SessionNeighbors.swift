@@ -15,14 +15,21 @@ public struct SessionNeighbors: Sendable {
     }
 
     /// A session that touched an item; the session is gone where its row's generation is another.
-    private struct Posting: Sendable {
-        var session: Int32
-        var generation: UInt32
+    public struct Posting: Equatable, Sendable {
+        public var session: Int32
+        public var generation: UInt32
+
+        public init(session: Int32, generation: UInt32) {
+            self.session = session
+            self.generation = generation
+        }
     }
 
-    private struct Kept: Sendable {
+    struct Kept: Sendable {
         /// Distinct, in the order in which they were first touched.
         var items: [ItemIndex] = []
+        /// The count of the event with which it began, which tells it from the ones that had the row before;
+        /// 0 where nobody has it.
         var generation: UInt32 = 0
         /// Event count of the newest event.
         var newest: UInt64 = 0
@@ -36,10 +43,10 @@ public struct SessionNeighbors: Sendable {
         var newest: UInt64
     }
 
-    private var postings: [[Posting]] = []
+    var postings: [[Posting]] = []
     /// For each item, the sessions that touched it.
-    private var occurrences: [UInt32] = []
-    private var sessions: [Kept] = []
+    var occurrences: [UInt32] = []
+    var sessions: [Kept] = []
     // Scratch of a query. A slot is this query's where its stamp is.
     private var neighbors: [Neighbor] = []
     private var neighborSlots: [Int32] = []
@@ -73,6 +80,7 @@ public struct SessionNeighbors: Sendable {
             occurrences.append(0)
         }
         sessions[session].newest = sequence
+        if sessions[session].generation == 0 { sessions[session].generation = max(1, UInt32(truncatingIfNeeded: sequence)) }
         guard !sessions[session].items.contains(item) else { return }
         if sessions[session].items.count == lengthMax { sessions[session].items.removeFirst() }
         sessions[session].items.append(item)
@@ -94,7 +102,7 @@ public struct SessionNeighbors: Sendable {
     public mutating func remove(session: Int) {
         guard session < sessions.count else { return }
         sessions[session].items = []
-        sessions[session].generation &+= 1
+        sessions[session].generation = 0
     }
 
     /// Forgets an item whose row goes to another.

@@ -13,6 +13,7 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
     private var processes = 0
     private var largestOutbox = 0
     private var notices: [DeliveryNotice] = []
+    private var whole: StoredState?
 
     /// Turns of all processes together, far beyond what any story needs.
     private static var turnsMax: Int { 20_000 }
@@ -27,6 +28,8 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
         var notices: [DeliveryNotice]
         /// Whether everything was committed and the last process drained.
         var isComplete: Bool
+        /// All that the last process knew when it ended; nil where it did not come to that.
+        var whole: StoredState?
         var partitions: Int32
     }
 
@@ -57,7 +60,7 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
             if !isComplete { world.crash(damagesNewest: false) }
         }
         return Ending(
-            world: world, processes: processes, largestOutbox: largestOutbox, notices: notices, isComplete: isComplete,
+            world: world, processes: processes, largestOutbox: largestOutbox, notices: notices, isComplete: isComplete, whole: whole,
             partitions: scenario.partitions)
     }
 
@@ -88,7 +91,9 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
                 quietTurns += 1
                 guard quietTurns > Self.quietTurnsMin else { continue }
                 try loop.drain()
-                return !world.isCrashed
+                guard !world.isCrashed else { return false }
+                whole = StoredState(loop.engine.takeWholeCheckpoint())
+                return true
             }
         } catch {
             // It ends with an exit code, and the supervisor starts it again.
@@ -99,7 +104,10 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
     }
 
     private func restoredEngine() throws(EngineError) -> Engine {
-        let stored = World.restored(world.disk.state)
+        try Self.engine(of: World.restored(world.disk.state), scenario)
+    }
+
+    static func engine(of stored: StoredState, _ scenario: Scenario) throws(EngineError) -> Engine {
         guard let model = stored.model else { return try Engine(scenario.engine) }
         var restorer = try EngineRestorer(scenario.engine, stored: model)
         for row in stored.itemRows { try restorer.add(row) }

@@ -11,15 +11,18 @@ public struct StoredState: Equatable, Sendable {
 
     public init() {}
 
+    /// What one whole checkpoint holds.
+    public init(_ checkpoint: Checkpoint) { apply(checkpoint) }
+
     public mutating func apply(_ checkpoint: Checkpoint) {
         model = checkpoint.model
         for row in checkpoint.items { items[row.index] = row }
         if checkpoint.replacesUsers { users = [:] }
-        if checkpoint.replacesUsers { users = [:] }
         for user in checkpoint.removedUsers { users[user] = nil }
         for row in checkpoint.users { users[row.id] = row }
         blobs.merge(checkpoint.blobs) { _, new in new }
-        offsets.merge(checkpoint.offsets) { _, new in new }
+        // As in the file: a partition that went to another instance is covered no more.
+        offsets = checkpoint.offsets
     }
 
     /// In the order of their places.

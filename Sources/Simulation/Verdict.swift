@@ -54,12 +54,26 @@ extension Scenario {
             calm, faults: FaultPlan([]), script: ending.world.lineage.sources
         ).run()
         guard undisturbed.isComplete else { return ["the undisturbed run did not come to an end"] }
-        var differences = ending.world.disk.state.differences(from: undisturbed.world.disk.state)
-        // The blend learns from counts that a restart rebuilds from the kept sessions, and not from those of
-        // sessions that are gone: of the ensemble everything else is equal.
-        if engine.encoder == .ensemble { differences.removeAll { $0 == "blob blend" } }
-        guard !differences.isEmpty else { return [] }
-        return ["the state differs from the undisturbed run's in \(differences.count) parts: \(differences.prefix(4))"]
+        guard let whole = ending.whole, let calm = undisturbed.whole else { return ["no state was left"] }
+        return Self.violation("the state differs from the undisturbed run's", whole.differences(from: calm))
+            + differencesOnDisk(ending, whole)
+    }
+
+    /// Where what a next process would read is not what the last one knew.
+    private func differencesOnDisk<World: ScenarioWorld>(
+        _ ending: borrowing ScenarioRun<World>.Ending, _ whole: StoredState
+    ) -> [String] {
+        do throws(EngineError) {
+            var next = try ScenarioRun<World>.engine(of: ending.world.disk.state, self)
+            let read = StoredState(next.takeWholeCheckpoint())
+            return Self.violation("the state differs on the disk", read.differences(from: whole))
+        } catch {
+            return ["the last state cannot be restored: \(error)"]
+        }
+    }
+
+    private static func violation(_ what: String, _ differences: [String]) -> [String] {
+        differences.isEmpty ? [] : ["\(what) in \(differences.count) parts: \(differences.prefix(4))"]
     }
 }
 

@@ -54,7 +54,7 @@ enum Generations {
         try kept.read { database in
             let format = try StateFile.format(of: database, directory: directory)
             try StateFile.checkStructure(database, directory: directory)
-            if format == Schema.format { try StateFile.verify(database, directory: directory) }
+            if let format, format >= Schema.firstWithChecksums { try StateFile.verify(database, directory: directory) }
         }
         try kept.close()
         let part = directory + "/" + partName

@@ -63,8 +63,14 @@ enum StateFile {
             sizes.users += 1
             sizes.userBytes += id.count + payload.count
         }
-        try forEachBlob(database, directory: directory) { sizes.blobBytes[$0] = $1.count }
+        try forEachBlob(database, directory: directory) { sizes.blobBytes[kind(ofBlob: $0), default: 0] += $1.count }
         return sizes
+    }
+
+    /// Blobs that are numbered count as one.
+    private static func kind(ofBlob name: String) -> String {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count > 1 && Int(parts[parts.count - 1]) != nil ? parts.dropLast().joined(separator: ".") : name
     }
 
     /// What a verification counts on its way.

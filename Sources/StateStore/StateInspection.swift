@@ -109,7 +109,7 @@ extension StateInspection.Generation {
         }
         offsets = try Row.fetchAll(database, sql: "SELECT topic, partition, next FROM offset ORDER BY topic, partition")
             .map { StateInspection.Offset(topic: $0[0], partition: $0[1], next: $0[2]) }
-        guard let format, format == Schema.format else {
+        guard let format, format >= Schema.firstWithChecksums else {
             throw StateStoreError.formatTooOld(path: directory, format: format ?? 0)
         }
         let seal = try Seal(database)

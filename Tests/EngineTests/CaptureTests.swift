@@ -75,8 +75,8 @@ import Testing
             _ = try slow.take(input(place))
         }
         let counts = (0..<40).map { UInt32(7 + $0) }
-        whole.yardsticks.restorePopularity(counts: counts, eventsUntilHalving: 3, halvings: 4)
-        slow.yardsticks.restorePopularity(counts: counts, eventsUntilHalving: 3, halvings: 4)
+        whole.yardsticks.popularity.restore(counts: counts, eventsUntilHalving: 3, halvings: 4)
+        slow.yardsticks.popularity.restore(counts: counts, eventsUntilHalving: 3, halvings: 4)
         let expected = Rows(whole.takeCheckpoint())
         slow.beginCheckpoint()
         var taken: Checkpoint?

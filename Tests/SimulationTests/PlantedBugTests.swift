@@ -32,6 +32,10 @@ import Testing
         expect(ForgottenRows.self, seeds: 60, breaks: "the state differs")
     }
 
+    @Test func listsThatARestartForgetsToScoreAreFound() {
+        expect(ForgottenPools.self, seeds: 200, breaks: "the state differs")
+    }
+
     /// - Parameter violation: a part of what the check says.
     private func expect<World: ScenarioWorld>(_ world: World.Type, seeds: UInt64, breaks violation: String) {
         let found = (0..<seeds).contains { seed in
@@ -93,6 +97,24 @@ enum ForgottenWatermark: PlantedWorld {
         var forgetful = state
         let offsets = state.offsets.mapValues { max(0, $0 - 2) }
         forgetful.apply(Checkpoint(model: model, offsets: offsets))
+        return forgetful
+    }
+}
+
+/// A restart forgets which lists are out, so that the events which come next do not score them.
+enum ForgottenPools: PlantedWorld {
+    typealias Consumer = SimulatedConsumer
+    typealias Reader = SimulatedConsumer
+    typealias Producer = SimulatedProducer
+    typealias Store = SimulatedStore
+    typealias Time = SimulatedTime
+
+    static func restored(_ state: StoredState) -> StoredState {
+        guard let model = state.model else { return state }
+        var forgetful = state
+        // A ring without slots.
+        let ring = [UInt8](repeating: 0, count: 8)
+        forgetful.apply(Checkpoint(model: model, blobs: ["pools": ring], offsets: state.offsets))
         return forgetful
     }
 }

@@ -1,0 +1,112 @@
+internal import Checkpoints
+internal import SequenceModels
+
+/// The pools of the newest lists, until the events come that score them: as bytes, some kilobytes each.
+/// Bounded: the oldest is forgotten.
+struct PoolMemory {
+    /// For each slot, the row whose pool it has; `vacant` where that was taken.
+    private var rows: [Int32] = []
+    private var pools: [[UInt8]] = []
+    private var slots: [Int32: Int] = [:]
+    private var nextSlot = 0
+    /// Slots that changed since the last checkpoint.
+    private(set) var changed: Set<Int> = []
+
+    private static let capacity = 4096
+    private static let vacant: Int32 = -1
+
+    mutating func keep(_ pool: CandidatePool, row: Int) {
+        discard(row: row)
+        let slot = nextSlot
+        if rows.count < Self.capacity {
+            rows.append(Self.vacant)
+            pools.append([])
+        } else if rows[slot] != Self.vacant {
+            discard(row: Int(rows[slot]))
+        }
+        rows[slot] = Int32(row)
+        pools[slot] = pool.bytes
+        slots[Int32(row)] = slot
+        changed.insert(slot)
+        nextSlot = (nextSlot + 1) % Self.capacity
+    }
+
+    mutating func take(row: Int) -> CandidatePool? {
+        guard let slot = slots[Int32(row)] else { return nil }
+        var reader = ByteReader(pools[slot])
+        discard(row: row)
+        // These are bytes of our own making, or were read when they were restored.
+        return try? CandidatePool(from: &reader)
+    }
+
+    /// Forgets the pool of a row, where it has one.
+    mutating func discard(row: Int) {
+        guard let slot = slots.removeValue(forKey: Int32(row)) else { return }
+        rows[slot] = Self.vacant
+        pools[slot] = []
+        changed.insert(slot)
+    }
+}
+
+/// What a checkpoint has of it: a slot of the ring in a blob of its own, so that only those are written whose
+/// list is new.
+extension PoolMemory {
+    /// Slots in use, and the next one.
+    var ringBytes: [UInt8] {
+        var writer = ByteWriter()
+        writer.write(UInt32(rows.count))
+        writer.write(UInt32(nextSlot))
+        return writer.bytes
+    }
+
+    var slotCount: Int { rows.count }
+
+    /// A slot: the row, then the pool; the row alone where it is vacant.
+    func bytes(ofSlot slot: Int) -> [UInt8] {
+        var writer = ByteWriter(reserving: pools[slot].count + 4)
+        writer.write(rows[slot])
+        return writer.bytes + pools[slot]
+    }
+
+    mutating func takeChanged() -> Set<Int> {
+        let taken = changed
+        changed = []
+        return taken
+    }
+
+    /// Slots are to be written again.
+    mutating func putBack(_ slots: some Sequence<Int>) {
+        for slot in slots where slot < rows.count { changed.insert(slot) }
+    }
+
+    /// Goes on from what was kept.
+    ///
+    /// - Parameters:
+    ///   - rowCount: rows of sessions; a pool of another row is refused, as is one that names an item beyond
+    ///     `itemCount`.
+    mutating func restore(
+        ring: [UInt8], rowCount: Int, itemCount: Int, slot bytes: (Int) throws(PayloadError) -> [UInt8]
+    ) throws(PayloadError) {
+        var reader = ByteReader(ring)
+        let count = Int(try reader.read(UInt32.self))
+        let next = Int(try reader.read(UInt32.self))
+        guard count <= Self.capacity, next == (count < Self.capacity ? count : next % Self.capacity), reader.isAtEnd else {
+            throw .inconsistent("the ring of pools")
+        }
+        for slot in 0..<count {
+            let kept = try bytes(slot)
+            var reader = ByteReader(kept)
+            let row = try reader.read(Int32.self)
+            rows.append(row)
+            pools.append(Array(kept.dropFirst(4)))
+            guard row != Self.vacant else { continue }
+            let pool = try CandidatePool(from: &reader)
+            let isKnown = pool.items.allSatisfy { Int($0) < itemCount }
+            guard reader.isAtEnd, isKnown, (0..<rowCount).contains(Int(row)), slots[row] == nil else {
+                throw .inconsistent("a pool of candidates")
+            }
+            slots[row] = slot
+        }
+        nextSlot = next
+    }
+}

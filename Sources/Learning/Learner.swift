@@ -122,6 +122,7 @@ public struct Learner: ~Copyable {
         batch.arrange()
         sampler.draw(
             into: &negatives, itemCount: table.count, correction: configuration.logQCorrection, using: &generator)
+        for item in negatives.items { table.prefetch(item) }
         encoder.clearGradients()
         encoder.forward(batch, table, dropout: &dropout)
         let total = encoder.withHidden { hidden in

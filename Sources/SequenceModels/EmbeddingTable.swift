@@ -47,6 +47,16 @@ public struct EmbeddingTable: ~Copyable {
         count = max(count, row + 1)
     }
 
+    /// Asks for everything of an item to be brought near: a step knows its rows long before it comes to them, and each
+    /// lies somewhere else.
+    public func prefetch(_ index: ItemIndex) {
+        let row = Int(index)
+        vectors.prefetchRow(row)
+        biases.prefetch(row: 0, column: row)
+        vectorAccumulators.prefetch(row: 0, column: row)
+        biasAccumulators.prefetch(row: 0, column: row)
+    }
+
     /// Adds a part of one item's vector to another's.
     public mutating func add(_ other: ItemIndex, to index: ItemIndex, scale: Float) {
         vectors.addRow(Int(index), fromRow: Int(other), scale: scale)

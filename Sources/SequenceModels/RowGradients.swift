@@ -9,10 +9,9 @@ public struct RowGradients: ~Copyable {
     private var vectors: Matrix
     private var biases: [Float]
     private var items: [ItemIndex] = []
-    /// For each item, its slot, valid where `stamps` holds the current step's stamp: clearing costs
-    /// nothing, however large the table is.
-    private var slots: [Int32] = []
-    private var stamps: [UInt32] = []
+    /// For each item, its slot, valid where the stamp is that of the current step: clearing costs nothing, however
+    /// large the table is.
+    private var slots: [(stamp: UInt32, slot: Int32)] = []
     private var stamp: UInt32 = 1
 
     /// Distinct rows touched in this step.
@@ -41,14 +40,29 @@ public struct RowGradients: ~Copyable {
         stamp &+= 1
         if stamp == 0 {
             // Stamps of four billion steps ago would read as current.
-            for index in stamps.indices { stamps[index] = 0 }
+            for index in slots.indices { slots[index].stamp = 0 }
             stamp = 1
         }
+    }
+
+    /// Gives items their slots before their gradients come: looked up one right after another, what lies far away is
+    /// waited for together.
+    public mutating func admit(_ items: [ItemIndex]) {
+        for item in items { _ = slot(of: item) }
     }
 
     /// Adds `scale` times row `row` of `source` to the gradient of `item`.
     public mutating func add(_ item: ItemIndex, from source: borrowing Matrix, row: Int, scale: Float) {
         vectors.addRow(slot(of: item), from: source, row: row, scale: scale)
+    }
+
+    /// The same, with the gradient of the item's bias.
+    public mutating func add(
+        _ item: ItemIndex, from source: borrowing Matrix, row: Int, scale: Float, bias: Float
+    ) {
+        let slot = slot(of: item)
+        vectors.addRow(slot, from: source, row: row, scale: scale)
+        biases[slot] += bias
     }
 
     public mutating func addBias(_ item: ItemIndex, _ gradient: Float) {
@@ -57,14 +71,10 @@ public struct RowGradients: ~Copyable {
 
     private mutating func slot(of item: ItemIndex) -> Int {
         let index = Int(item)
-        while slots.count <= index {
-            slots.append(0)
-            stamps.append(0)
-        }
-        if stamps[index] == stamp { return Int(slots[index]) }
+        while slots.count <= index { slots.append((0, 0)) }
+        if slots[index].stamp == stamp { return Int(slots[index].slot) }
         precondition(items.count < vectors.rows, "a step touches no more rows than it was sized for")
-        stamps[index] = stamp
-        slots[index] = Int32(items.count)
+        slots[index] = (stamp, Int32(items.count))
         items.append(item)
         return items.count - 1
     }

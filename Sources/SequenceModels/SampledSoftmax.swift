@@ -54,6 +54,7 @@ public struct SampledSoftmax: ~Copyable {
         precondition(
             batch.positionCount <= positionsMax && negatives.items.count == negativesMax,
             "the batch and its negatives fit the workspace")
+        rows.admit(negatives.items)
         score(hidden: hidden, batch, negatives, table)
         var loss: Float = 0
         for position in 0..<batch.positionCount {
@@ -122,14 +123,12 @@ public struct SampledSoftmax: ~Copyable {
             let target = batch.targets[position]
             let gradient = logits[position, negativesMax]
             hiddenGradient.addRow(position, from: table.vectors, row: Int(target), scale: gradient)
-            rows.add(target, from: hidden, row: position, scale: gradient)
-            rows.addBias(target, gradient)
+            rows.add(target, from: hidden, row: position, scale: gradient, bias: gradient)
         }
         logitsGradientSum.fill(0, rows: 0..<1)
         for position in 0..<positions { logitsGradientSum.addRow(0, from: logits, row: position, scale: 1) }
         for (row, item) in negatives.items.enumerated() {
-            rows.add(item, from: negativeGradient, row: row, scale: 1)
-            rows.addBias(item, logitsGradientSum[0, row])
+            rows.add(item, from: negativeGradient, row: row, scale: 1, bias: logitsGradientSum[0, row])
         }
     }
 }

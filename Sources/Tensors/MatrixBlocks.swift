@@ -1,6 +1,17 @@
 internal import CKernels
 
 extension Matrix {
+    /// Asks for a row to be brought near, because it will be read or changed soon.
+    public func prefetchRow(_ row: Int) {
+        unsafe kn_prefetch(pointer(row), columns * MemoryLayout<Float>.stride)
+    }
+
+    /// The same for one value.
+    public func prefetch(row: Int, column: Int) {
+        precondition(column >= 0 && column < columns, "the column is in the matrix")
+        unsafe kn_prefetch(pointer(row) + column, MemoryLayout<Float>.stride)
+    }
+
     /// Some columns of a row, from `column` on, become a row of a narrower matrix.
     public mutating func copyRow(_ row: Int, column: Int, from source: borrowing Matrix, row sourceRow: Int) {
         precondition(column >= 0 && column + source.columns <= columns, "the columns are in the matrix")

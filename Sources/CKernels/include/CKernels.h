@@ -66,6 +66,11 @@ float kn_adagrad_row_f32(float *w, float accumulator, const float *g, float rate
 void kn_adam_f32(float *w, float *m, float *v, const float *g, float rate, float beta1, float beta2,
                  float root_correction, float epsilon, size_t n);
 
+// Asks for some bytes to be brought near, and does not wait for them.
+static inline void kn_prefetch(const void *start, size_t bytes) {
+    for (size_t place = 0; place < bytes; place += 64) __builtin_prefetch((const char *)start + place, 1, 2);
+}
+
 // Reads n words in order and returns their exclusive or: the fastest that memory can be read, which
 // benchmarks measure other kernels against.
 uint64_t kn_read_words(const uint64_t *words, size_t n);

@@ -18,6 +18,21 @@ public enum MachineLimits {
         return ({ tile.multiply() }, 2 * Tile.height * Tile.width * Tile.depth)
     }
 
+    /// Multiplies and adds `count` pairs of bytes that stand in registers.
+    ///
+    /// - Returns: a body to be timed, and the pairs it multiplies.
+    public static func byteMultiplier() -> (body: () -> Void, products: Int) {
+        let rounds = 1000
+        let sum = ByteSum()
+        return ({ sum.add(rounds) }, rounds * Int(KN_PEAK_PRODUCTS))
+    }
+
+    private final class ByteSum {
+        private var sum: Int32 = 0
+
+        func add(_ rounds: Int) { sum ^= kn_peak_u8i8(rounds) }
+    }
+
     private final class Words {
         private let memory: ReservedMemory<UInt64>
         private var sum: UInt64 = 0

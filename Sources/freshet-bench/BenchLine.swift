@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// One result, printed as one JSON object a line: the names of performance figures that people and
 /// scripts compare. Members that do not apply are left out.
@@ -20,7 +21,12 @@ struct BenchLine: Encodable {
     var medianMicroseconds: Double?
     var p99Microseconds: Double?
     var perSecond: Double?
+    /// What the machine needs at least.
     var limitMicroseconds: Double?
+    /// The median of the same on the plain kernels.
+    var plainMicroseconds: Double?
+    /// The median over the limit.
+    var distance: Double?
     var recall: Double?
     var updatesPerSecond: Double?
     var rowsRead: Double?
@@ -32,7 +38,7 @@ struct BenchLine: Encodable {
 
     enum CodingKeys: String, CodingKey {
         case bench, items, dimensions, queries, encoder, length, index, batch, negatives, users, events, rate, threads
-        case isa, commit, recall
+        case isa, commit, recall, distance
         case updatesPerSecond = "updates_per_second"
         case rowsRead = "rows_read"
         case pauseMicroseconds = "pause_us"
@@ -41,10 +47,22 @@ struct BenchLine: Encodable {
         case p99Microseconds = "p99_us"
         case perSecond = "per_second"
         case limitMicroseconds = "limit_us"
+        case plainMicroseconds = "plain_us"
         case residentBytes = "resident_bytes"
     }
 
     init(_ bench: String) { self.bench = bench }
+
+    /// Takes over what was measured.
+    mutating func take(_ timing: Timing, plain: Double?) {
+        (medianMicroseconds, p99Microseconds, plainMicroseconds) = (timing.median, timing.p99, plain)
+    }
+
+    /// - Parameter limit: what the machine needs at least, in microseconds.
+    mutating func compare(toLimit limit: Double) {
+        limitMicroseconds = limit
+        distance = medianMicroseconds.map { $0 / limit }
+    }
 }
 
 /// Times of one body, run again and again.
@@ -63,6 +81,14 @@ struct Timing {
             seconds.append((ContinuousClock.now - began) / .seconds(1))
         } while ContinuousClock.now < end && seconds.count < Self.runsMax
         seconds.sort()
+    }
+
+    /// The median of `body` on the plain kernels, in microseconds; nil where they are in use anyway.
+    static func plainMedian(_ body: () throws -> Void) rethrows -> Double? {
+        let used = InstructionSet.current
+        guard used != .plain, InstructionSet.select(.plain) else { return nil }
+        defer { InstructionSet.select(used) }
+        return try Timing(budget: .milliseconds(300), body).median
     }
 
     private static let runsMax = 1_000_000

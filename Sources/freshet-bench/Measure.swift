@@ -9,8 +9,8 @@ struct Measure: ParsableCommand {
         abstract: "Measures kernels, models, the engine and the daemon; one JSON object a line.",
         discussion: """
             Without names everything is measured: \(Bench.allCases.map(\.rawValue).joined(separator: ", ")).
-            limit_us is what the machine needs at least, measured in the same run. FRESHET_ISA forces an instruction
-            set, FRESHET_COMMIT is printed as it is.
+            limit_us is what the machine needs at least, measured in the same run, distance the median over it, plain_us
+            the median on the plain kernels. FRESHET_ISA forces an instruction set, FRESHET_COMMIT is printed as it is.
 
             Example: freshet-bench exact_top20 train
             """)

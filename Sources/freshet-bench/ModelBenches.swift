@@ -6,6 +6,7 @@ import Tensors
 /// Retrieval, encoding and training, each alone.
 enum ModelBenches {
     static func exactTop20(_ print: (BenchLine) throws -> Void) throws {
+        let microsecondsPerProduct = Self.microsecondsPerProduct
         let shapes = [(10_000, 64, 1), (100_000, 64, 1), (1_000_000, 64, 1), (100_000, 128, 1), (100_000, 64, 8), (100_000, 64, 32)]
         for (items, dimensions, queries) in shapes {
             let table = try quantizedTable(items, dimensions)
@@ -13,7 +14,7 @@ enum ModelBenches {
             var source = Matrix(rows: 1, columns: dimensions)
             var query = QuantizedQueries(capacity: queries, columns: dimensions)
             var best = (0..<queries).map { _ in TopK(capacity: 20) }
-            let timing = try Timing {
+            func scan() throws {
                 for slot in 0..<queries {
                     for column in 0..<dimensions { source[0, column] = generator.nextSymmetric(1) }
                     try query.quantize(source, row: 0, into: slot)
@@ -21,17 +22,18 @@ enum ModelBenches {
                 }
                 table.topK(query, count: queries, into: &best)
             }
-            // Values, scale and bias of each row.
-            let bytes = items * (dimensions + 8)
             var line = BenchLine("exact_top20")
             (line.items, line.dimensions, line.queries) = (items, dimensions, queries)
-            (line.medianMicroseconds, line.p99Microseconds) = (timing.median, timing.p99)
-            line.limitMicroseconds = Timing(MachineLimits.reader(byteCount: bytes)).median
+            line.take(try Timing(scan), plain: try Timing.plainMedian(scan))
+            // Values, scale and bias of each row are read once; for many queries it is the products that count.
+            let reading = Timing(MachineLimits.reader(byteCount: items * (dimensions + 8))).median
+            line.compare(toLimit: max(reading, Double(items * dimensions * queries) * microsecondsPerProduct))
             try print(line)
         }
     }
 
     static func encode(_ print: (BenchLine) throws -> Void) throws {
+        let microsecondsPerProduct = Self.microsecondsPerProduct
         let shapes: [(EncoderKind, Int, Int)] = [
             (.gru, 64, 1), (.gru, 64, 10), (.gru, 128, 1), (.attention, 64, 10), (.attention, 64, 50),
             (.convolution, 64, 50),
@@ -40,14 +42,19 @@ enum ModelBenches {
             let model = try ServedModel(kind, items: 1000, dimensions: dimensions)
             var recommender = Recommender(dimensions: dimensions, candidatesMax: 20, index: .exact)
             let window = (0..<length).map { SessionEvent(item: ItemIndex($0 * 37 % 1000)) }
-            let timing = try Timing { try recommender.encode(window.span, in: model.snapshot, limit: 20, into: 0) }
+            func encode() throws { try recommender.encode(window.span, in: model.snapshot, limit: 20, into: 0) }
             var line = BenchLine("encode")
             (line.encoder, line.dimensions, line.length) = (kind.rawValue, dimensions, length)
-            (line.medianMicroseconds, line.p99Microseconds) = (timing.median, timing.p99)
-            if kind == .gru {
+            line.take(try Timing(encode), plain: try Timing.plainMedian(encode))
+            switch kind {
+            case .gru:
                 // The weights of a step are read once, from the first cache that holds them.
-                line.limitMicroseconds =
-                    Timing(MachineLimits.reader(byteCount: 6 * dimensions * dimensions)).median * Double(length)
+                line.compare(
+                    toLimit: Timing(MachineLimits.reader(byteCount: 6 * dimensions * dimensions)).median * Double(length))
+            case .attention:
+                // Two blocks of six products of a row with a square; scores and sums are float and come on top.
+                line.compare(toLimit: Double(12 * dimensions * dimensions * length) * microsecondsPerProduct)
+            case .convolution: break
             }
             try print(line)
         }
@@ -57,14 +64,14 @@ enum ModelBenches {
         let model = try ServedModel(.gru, items: 100_000, dimensions: 64)
         var recommender = Recommender(dimensions: 64, candidatesMax: 20, index: .exact)
         var generator = SeededGenerator(seed: 3)
-        let timing = try Timing {
+        func answer() throws {
             let window = (0..<10).map { _ in SessionEvent(item: ItemIndex(generator.next(below: 100_000))) }
             try recommender.rank(after: window.span, in: model.snapshot, limit: 20)
         }
         var line = BenchLine("event_to_list")
         (line.encoder, line.items, line.dimensions, line.index, line.length) = ("gru", 100_000, 64, "exact", 10)
-        (line.medianMicroseconds, line.p99Microseconds) = (timing.median, timing.p99)
-        line.limitMicroseconds = Timing(MachineLimits.reader(byteCount: 100_000 * 72)).median
+        line.take(try Timing(answer), plain: try Timing.plainMedian(answer))
+        line.compare(toLimit: Timing(MachineLimits.reader(byteCount: 100_000 * 72)).median)
         try print(line)
     }
 
@@ -85,7 +92,7 @@ enum ModelBenches {
             var learner = Learner(configuration)
             for item in 0..<ItemIndex(100_000) { learner.addItem(item, after: []) }
             var generator = SeededGenerator(seed: 4)
-            let timing = Timing {
+            func step() {
                 for _ in 0..<batch {
                     let window = (0...length).map { _ in SessionEvent(item: ItemIndex(generator.next(below: 100_000))) }
                     learner.observe(window[length].item)
@@ -96,17 +103,24 @@ enum ModelBenches {
             var line = BenchLine("train")
             (line.encoder, line.items, line.dimensions, line.negatives) = (kind.rawValue, 100_000, 64, 128)
             (line.length, line.batch) = (length, batch)
-            (line.medianMicroseconds, line.p99Microseconds) = (timing.median, timing.p99)
+            let timing = Timing(step)
+            line.take(timing, plain: Timing.plainMedian(step))
             line.perSecond = Double(batch) * 1e6 / timing.median
             if kind != .convolution {
                 // Per position: six products of a row with a square (for each of attention's two blocks), forward and
                 // twice back; the negatives three times.
                 let squares = kind == .attention ? 12 : 6
                 let perPosition = 3 * (squares * 2 * 64 * 64) + 3 * (2 * 64 * 129)
-                line.limitMicroseconds = Double(batch * length * perPosition) * microsecondsPerOperation
+                line.compare(toLimit: Double(batch * length * perPosition) * microsecondsPerOperation)
             }
             try print(line)
         }
+    }
+
+    /// What a product of bytes costs at least.
+    private static var microsecondsPerProduct: Double {
+        let (multiply, products) = MachineLimits.byteMultiplier()
+        return Timing(budget: .milliseconds(300), multiply).median / Double(products)
     }
 
     private static func quantizedTable(_ items: Int, _ dimensions: Int) throws -> QuantizedTable {

@@ -34,20 +34,24 @@ public struct PopularityRanking: Sendable {
 
     /// The most frequent items, at most `count`, none of `excluded`. Among equals the lower row is ahead.
     ///
-    /// Reads every item that is as frequent as the last one listed: few on any stream with something popular, all
-    /// of them where nothing is, which costs less than scoring them.
+    /// Reads the items that are as frequent as the last one listed: few on any stream with something popular. Where
+    /// nothing is, the lowest rows of the ``equalsMax`` that reached the count first are listed.
     public func top(_ count: Int, excluding excluded: ItemSet) -> [ItemIndex] {
         var items: [ItemIndex] = []
         items.reserveCapacity(count)
         var first = 0
         while items.count < count, first < order.count, counts[Int(order[first])] > 0 {
             var end = first + 1
-            while end < order.count, counts[Int(order[end])] == counts[Int(order[first])] { end += 1 }
+            let bound = min(order.count, first + Self.equalsMax)
+            while end < bound, counts[Int(order[end])] == counts[Int(order[first])] { end += 1 }
             appendLowest(order[first..<end], excluding: excluded, to: &items, count: count)
             first = end
         }
         return items
     }
+
+    /// Equals that are looked at for one list: a list costs the same however many items there are.
+    static let equalsMax = 4096
 
     /// Appends the lowest of some rows, as many as are wanted still, in their order.
     private func appendLowest(

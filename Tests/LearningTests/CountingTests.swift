@@ -5,6 +5,19 @@ import Testing
 @testable import Learning
 
 @Suite struct CountingTests {
+    @Test func aListOfEqualsReadsABoundedPart() {
+        var ranking = PopularityRanking(halfLife: 1_000_000)
+        let count = ItemIndex(PopularityRanking.equalsMax + 100)
+        for item in 0..<count { ranking.observe(item) }
+        // The highest row reached two first; all others stand at one.
+        ranking.observe(count - 1)
+        #expect(ranking.top(1, excluding: []) == [count - 1])
+        let listed = ranking.top(5, excluding: [])
+        #expect(Set(listed).count == 5 && listed.dropFirst() == listed.dropFirst().sorted()[...])
+        // More than the bound is still found where it is asked for.
+        #expect(Set(ranking.top(Int(count), excluding: [])).count == Int(count))
+    }
+
     @Test(arguments: [UInt64(1), 2, 3]) func theRankingIsThatOfASort(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
         var ranking = PopularityRanking(halfLife: 97)

@@ -9,17 +9,6 @@ public protocol RecommendationService: Sendable {
     func recommendations(for user: UserID, query: ListQuery) async throws(QueryError) -> ListAnswer
 }
 
-/// What a caller wants different from the configuration.
-public struct ListQuery: Sendable, Equatable {
-    public var count: Int?
-    public var exclusions: Set<Exclusion>?
-
-    public init(count: Int? = nil, exclusions: Set<Exclusion>? = nil) {
-        self.count = count
-        self.exclusions = exclusions
-    }
-}
-
 /// A list, and whether it is the popular one because nothing is known of the user.
 public struct ListAnswer: Sendable {
     public var recommendation: Recommendation

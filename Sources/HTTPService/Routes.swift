@@ -10,7 +10,6 @@ struct Routes: Sendable {
 
     static let healthPaths: Set<String> = ["/livez", "/readyz", "/healthz"]
     static let paths: Set<String> = healthPaths.union(["/", "/metrics", "/v1/status"])
-    private static let countMax = 1000
 
     func router(token: String?) -> Router<BasicRequestContext> {
         let router = Router()
@@ -78,24 +77,13 @@ struct Routes: Sendable {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
     }
 
-    private func listQuery(_ request: Request) throws -> ListQuery {
-        var query = ListQuery()
-        if let text = request.uri.queryParameters["count"] {
-            guard let count = Int(text), (1...Self.countMax).contains(count) else {
-                throw Problem(.badRequest, "count is \(text), not a whole number from 1 to \(Self.countMax)")
-            }
-            query.count = count
+    private func listQuery(_ request: Request) throws(Problem) -> ListQuery {
+        let parameters = request.uri.queryParameters
+        do throws(ListQueryRefusal) {
+            return try ListQuery(count: parameters["count"].map(String.init), exclude: parameters["exclude"].map(String.init))
+        } catch {
+            throw Problem(.badRequest, error.message)
         }
-        if let text = request.uri.queryParameters["exclude"] {
-            query.exclusions = []
-            for word in text.split(separator: ",") where word != "none" {
-                guard let exclusion = Exclusion(rawValue: String(word)) else {
-                    throw Problem(.badRequest, "exclude has \(word), which is none of current, seen, purchased")
-                }
-                query.exclusions?.insert(exclusion)
-            }
-        }
-        return query
     }
 
     private func json(_ value: some Encodable) throws -> Response {

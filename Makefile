@@ -5,11 +5,13 @@ DESTDIR ?=
 DURATION ?= 60
 DEMO_ARGS ?=
 BENCH ?=
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= event configuration state query
 
 # What the package links against; installed where missing.
 PACKAGES = librdkafka-dev libsimdjson-dev libsqlite3-dev libsystemd-dev zlib1g-dev pkg-config
 
-.PHONY: demo test build bench install clean packages swift
+.PHONY: demo test build bench fuzz install clean packages swift
 
 demo: build
 	.build/release/freshet demo --duration $(DURATION) $(DEMO_ARGS)
@@ -27,13 +29,24 @@ bench: packages swift
 	swift build -c release --product freshet-bench
 	FRESHET_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null) .build/release/freshet-bench $(BENCH)
 
+# Bytes that look for a crash: FUZZ_SECONDS for each of what reads bytes from outside.
+fuzz: packages swift
+	FRESHET_FUZZ=1 swift build -c release --product freshet-fuzz --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer
+	cd .build-fuzz && mkdir -p $(FUZZ_TARGETS:%=corpus/%) && cp ../config/freshet.yaml corpus/configuration/ && \
+	printf 'u1\000{"user":"u1","item":"i1","type":"view","timestamp":1767225600123,"value":4.5,"id":"a"}' >corpus/event/seed && \
+	printf '20\000seen,current' >corpus/query/seed
+	for target in $(FUZZ_TARGETS); do \
+		FUZZ_TARGET=$$target .build-fuzz/release/freshet-fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=16384 \
+			-print_final_stats=1 -artifact_prefix=.build-fuzz/$$target- .build-fuzz/corpus/$$target || exit 1; \
+	done
+
 install:
 	install -D -m 755 .build/release/freshet $(DESTDIR)$(PREFIX)/bin/freshet
 	install -D -m 644 config/freshet.yaml $(DESTDIR)/etc/freshet/freshet.yaml
 	install -D -m 644 systemd/freshet.service $(DESTDIR)/lib/systemd/system/freshet.service
 
 clean:
-	rm -rf .build .build-test
+	rm -rf .build .build-test .build-fuzz
 
 swift:
 	@command -v swift >/dev/null || { echo "swift is not on the PATH: install Swift 6.3 from https://www.swift.org/install" >&2; exit 1; }

@@ -164,3 +164,12 @@ let package = Package(
     ],
     cxxLanguageStandard: .cxx17
 )
+
+// libFuzzer brings a main of its own: built only where it is asked for, by `make fuzz`.
+if Context.environment["FRESHET_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "freshet-fuzz", dependencies: ["Events", "Settings", "Checkpoints", "StateStore"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+}

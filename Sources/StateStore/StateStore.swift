@@ -17,7 +17,7 @@ public final class StateStore: Sendable {
     private let database: DatabaseQueue
     public let directory: String
 
-    static let fileName = "state.sqlite"
+    public static let fileName = "state.sqlite"
 
     /// Opens the state in `directory` for the one process that writes it; the directory is made where it is
     /// missing.

@@ -8,6 +8,29 @@ public enum Restoring {
     /// Rows between two calls of `onProgress`: some tenths of a second.
     private static let progressRows = 50_000
 
+    /// The engine of the state in a directory, for reading, whatever model it is of: a daemon may be running on it.
+    ///
+    /// - Parameter configuration: what the state does not say.
+    /// - Throws: `.state` where nothing is stored there, too.
+    public static func storedEngine(
+        in directory: String, _ configuration: EngineConfiguration
+    ) throws(DaemonError) -> Engine {
+        let store: StateStore
+        var configuration = configuration
+        do throws(StateStoreError) {
+            store = try StateStore(reading: directory)
+            if let stored = try store.modelDescription(), !configuration.adopt(stored) {
+                throw store.damage("it holds a model of encoder \(stored.encoder), which this version does not know")
+            }
+        } catch {
+            throw .state(error)
+        }
+        guard let engine = try engine(from: store, configuration, onProgress: { _ in }) else {
+            throw .state(.nothingThere(path: directory))
+        }
+        return engine
+    }
+
     /// - Parameter onProgress: told how many rows are restored, now and then.
     /// - Returns: nil where nothing is stored yet.
     public static func engine(

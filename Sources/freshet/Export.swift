@@ -4,7 +4,6 @@ import Daemon
 import Engine
 import Foundation
 import ModelFiles
-import StateStore
 
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,20 +35,9 @@ struct Export: ParsableCommand {
     func run() throws {
         let settings = try options.load()
         do {
-            let store = try StateStore(reading: state)
-            var configuration = EngineConfiguration(settings)
-            if let stored = try store.modelDescription(), !configuration.adopt(stored) {
-                throw EngineError.stateMismatch("it holds a model of encoder \(stored.encoder), which this version does not know")
-            }
-            guard let engine = try Restoring.engine(from: store, configuration, onProgress: { _ in }) else {
-                throw StateStoreError.nothingThere(path: state)
-            }
+            let engine = try Restoring.storedEngine(in: state, EngineConfiguration(settings))
             try ModelExport.write(engine, to: output)
             print("\(output): \(engine.modelDescription.encoder), version \(engine.modelVersion), \(engine.itemCount) items")
-        } catch let error as StateStoreError {
-            throw fail("\(error)", code: ExitStatus.state)
-        } catch let error as EngineError {
-            throw fail("\(error)", code: ExitStatus.state)
         } catch let error as DaemonError {
             throw fail("\(error)", code: error.exitCode)
         } catch let error as ModelFileError {

@@ -5,7 +5,6 @@ import Engine
 import Events
 import Foundation
 import Settings
-import StateStore
 
 struct Recommend: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,20 +47,11 @@ struct Recommend: ParsableCommand {
     func run() throws {
         let settings = try options.load()
         do {
-            let store = try StateStore(reading: state)
-            var configuration = EngineConfiguration(settings)
-            if let stored = try store.modelDescription(), !configuration.adopt(stored) {
-                throw EngineError.stateMismatch("it holds a model of encoder \(stored.encoder), which this version does not know")
-            }
-            guard var engine = try Restoring.engine(from: store, configuration, onProgress: { _ in }) else {
-                throw StateStoreError.nothingThere(path: state)
-            }
+            var engine = try Restoring.storedEngine(in: state, EngineConfiguration(settings))
             let rules = ListRules(count: count, exclusions: settings.recommendations.exclusions)
             let list = try engine.recommendation(after: session, rules: rules)
             if list.isFallback { print("none of these items is known: the popular list", to: &standardError) }
             print(format == .json ? try json(list.items, list.isFallback, engine.modelDescription) : text(list.items))
-        } catch let error as StateStoreError {
-            throw fail("\(error)", code: ExitStatus.state)
         } catch let error as EngineError {
             throw fail("\(error)", code: ExitStatus.state)
         } catch let error as DaemonError {

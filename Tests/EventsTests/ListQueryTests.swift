@@ -1,5 +1,6 @@
-import Events
 import Testing
+
+@testable import Events
 
 @Suite struct ListQueryTests {
     @Test func takesWhatIsSaid() throws {

@@ -102,7 +102,11 @@ extension Engine {
     ) {
         guard !probes.isEmpty else { return }
         forecast.probeScores = yardsticks.scores(of: probes, candidates, events: sequence)
-        for member in members { forecast.probeScores[member.name] = probes.map { member.score($0, slot: 0) } }
+        for member in members {
+            var scores: [Float] = []
+            member.scores(of: probes, slot: 0, into: &scores)
+            forecast.probeScores[member.name] = scores
+        }
     }
 
     private func addFloat(

@@ -106,5 +106,5 @@ public struct ListRules: Sendable, Equatable {
     }
 
     /// The longest list that may be asked for.
-    public static let countMax = 1000
+    public static let countMax = ListQuery.countMax
 }

@@ -101,8 +101,6 @@ final class NeuralMember {
         return (0..<candidates.count).map { (ItemIndex(candidates.index(at: $0)), candidates.score(at: $0)) }
     }
 
-    func score(_ item: ItemIndex, slot: Int) -> Float { recommender.score(item, slot, in: snapshot) }
-
     /// The scores of some items for the session in `slot`.
     func scores(of items: [ItemIndex], slot: Int, into scores: inout [Float]) {
         scores.removeAll(keepingCapacity: true)

@@ -109,9 +109,4 @@ public struct Recommender: ~Copyable {
     ) {
         snapshot.items.scores(of: items, queries, slot, into: &scores)
     }
-
-    /// The score of one item for the session in `slot`, as it was encoded last.
-    public func score(_ item: ItemIndex, _ slot: Int, in snapshot: borrowing Snapshot) -> Float {
-        snapshot.items.score(Int(item), queries, slot)
-    }
 }

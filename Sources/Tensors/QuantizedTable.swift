@@ -120,23 +120,7 @@ internal import CKernels
         }
     }
 
-    /// The score of one row in use: what a scan gives, bit for bit.
-    public func score(_ index: Int, _ queries: borrowing QuantizedQueries, _ slot: Int) -> Float {
-        precondition(index >= 0 && index < count && slot >= 0 && slot < queries.capacity, "the row is in use")
-        let query = unsafe queries.kernelQueries.start[slot]
-        let start = unsafe blocks.start + offset(of: index)
-        var sum: Int32 = 0
-        for group in 0..<Self.groups(columns) {
-            for column in 0..<Self.groupColumns {
-                unsafe sum &+= Int32(start[group * Self.groupBytes + column])
-                    &* Int32(query.values[group * Self.groupColumns + column])
-            }
-        }
-        let product = unsafe Float(sum &- query.correction) * tail(of: index)[0]
-        return unsafe product * query.scale + tail(of: index)[Self.blockRows]
-    }
-
-    /// The scores of some rows in use, in any order: what ``score(_:_:_:)`` gives, bit for bit.
+    /// The scores of some rows in use, in any order: what a scan gives, bit for bit.
     ///
     /// - Parameter result: as many as `rows`.
     public func scores(

@@ -22,6 +22,7 @@ static const variant variants[KN_ISA_COUNT] = {
     [KN_ISA_AVX2] = {"avx2", &kn_float_avx2, &kn_packed_avx2},
     [KN_ISA_AVXVNNI] = {"avxvnni", &kn_float_avx2, &kn_packed_avxvnni},
     [KN_ISA_AVX512VNNI] = {"avx512vnni", &kn_float_avx512, &kn_packed_avx512vnni},
+    [KN_ISA_AVX512BF16] = {"avx512bf16", &kn_float_avx512bf16, &kn_packed_avx512vnni},
 #endif
 #if defined(__aarch64__)
     // Advanced SIMD is part of every 64-bit Arm: the plain float kernels are compiled for it.
@@ -59,6 +60,8 @@ bool kn_isa_available(kn_isa isa) {
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vnni");
+    case KN_ISA_AVX512BF16:
+        return kn_isa_available(KN_ISA_AVX512VNNI) && __builtin_cpu_supports("avx512bf16");
 #endif
 #if defined(__aarch64__)
     case KN_ISA_NEON:
@@ -110,8 +113,13 @@ void kn_gemv_transposed_f32(const float *a, size_t stride, const float *x, float
 }
 
 void kn_gemm_f32(const float *a, size_t row_step, size_t column_step, const float *b, size_t b_stride, float *c,
-                 size_t c_stride, size_t m, size_t n, size_t k) {
-    floats->gemm(a, row_step, column_step, b, b_stride, c, c_stride, m, n, k);
+                 size_t c_stride, size_t m, size_t n, size_t k, bool adding) {
+    floats->gemm(a, row_step, column_step, b, b_stride, c, c_stride, m, n, k, adding);
+}
+
+void kn_gemm_bf16(const float *a, size_t row_step, size_t column_step, const float *b, size_t b_stride, float *c,
+                  size_t c_stride, size_t m, size_t n, size_t k, bool adding) {
+    floats->gemm_bf16(a, row_step, column_step, b, b_stride, c, c_stride, m, n, k, adding);
 }
 
 void kn_gemm_nt_f32(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
@@ -137,10 +145,6 @@ void kn_gru_gates_backward_f32(const float *gates, const float *hidden, const fl
                                previous_gradient, d);
 }
 
-float kn_adagrad_row_f32(float *w, float accumulator, const float *g, float rate, float epsilon, size_t n) {
-    return floats->adagrad_row(w, accumulator, g, rate, epsilon, n);
-}
-
 void kn_adam_f32(float *w, float *m, float *v, const float *g, float rate, float beta1, float beta2,
                  float root_correction, float epsilon, size_t n) {
     floats->adam(w, m, v, g, rate, beta1, beta2, root_correction, epsilon, n);
@@ -149,6 +153,11 @@ void kn_adam_f32(float *w, float *m, float *v, const float *g, float rate, float
 void kn_score_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
                    float *scores) {
     packed->score(table, query, first, blocks, scores);
+}
+
+void kn_score_many_u8i8(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
+                        size_t blocks, float *scores, size_t stride) {
+    packed->score_many(table, queries, count, first, blocks, scores, stride);
 }
 
 void kn_score_rows_u8i8(const kn_packed_table *table, const kn_packed_query *query, const uint32_t *rows, size_t n,
@@ -173,5 +182,13 @@ int32_t kn_peak_u8i8(size_t rounds) { return packed->peak(rounds); }
 float kn_magnitude_f32(const float *x, size_t n) { return floats->magnitude(x, n); }
 
 void kn_quantize_f32i8(const float *x, float scale, int8_t *q, size_t n) { floats->quantize(x, scale, q, n); }
+
+size_t kn_quantize_rows_f32i8(const float *x, size_t stride, size_t rows, size_t n, kn_packed_query *queries) {
+    return floats->quantize_rows(x, stride, rows, n, queries);
+}
+
+void kn_dequantize_u8f32(const kn_packed_table *table, size_t row, float *x, size_t n) {
+    packed->dequantize(table, row, x, n);
+}
 
 uint64_t kn_read_words(const uint64_t *words, size_t n) { return floats->read_words(words, n); }

@@ -12,6 +12,7 @@ static const kn_layer_kernels *variant(kn_isa isa) {
     case KN_ISA_AVXVNNI:
         return &kn_layer_avx2;
     case KN_ISA_AVX512VNNI:
+    case KN_ISA_AVX512BF16:
         return &kn_layer_avx512;
 #endif
     default:
@@ -56,4 +57,14 @@ void kn_causal_softmax_backward_f32(const float *weights, float *gradient, size_
                                     float *bias_gradient, size_t span, float scale, size_t first, size_t rows) {
     variant(kn_isa_current())
         ->causal_softmax_backward(weights, gradient, stride, width, bias_gradient, span, scale, first, rows);
+}
+
+void kn_multiply_f32(float *x, const float *y, size_t n) { variant(kn_isa_current())->multiply(x, y, n); }
+
+void kn_add_product_f32(const float *x, const float *y, float *z, size_t n) {
+    variant(kn_isa_current())->add_product(x, y, z, n);
+}
+
+void kn_dropout_mask_f32(uint64_t state, uint32_t limit, float kept, float *mask, size_t n) {
+    variant(kn_isa_current())->dropout_mask(state, limit, kept, mask, n);
 }

@@ -67,6 +67,79 @@ static void score(const kn_packed_table *table, const kn_packed_query *query, si
     score_blocks(table, query, first, blocks, scores, 0);
 }
 
+// `height` blocks against `width` queries: each weight and each query value is loaded once for all that it meets.
+static inline __attribute__((always_inline)) void score_tile(const kn_packed_table *table,
+                                                             const kn_packed_query *queries, const uint8_t *values,
+                                                             float *scores, size_t stride, size_t height,
+                                                             size_t width) {
+    const size_t bytes = block_bytes(table);
+    __m512i sums[4][4];
+    for (size_t q = 0; q < width; q++)
+        for (size_t row = 0; row < height; row++) sums[q][row] = _mm512_set1_epi32(-queries[q].correction);
+    for (size_t group = 0; group < table->groups; group++) {
+        __m512i w[4];
+        for (size_t row = 0; row < height; row++) w[row] = weights(values + row * bytes, group);
+        for (size_t q = 0; q < width; q++) {
+            const __m512i four = query_group(queries + q, group);
+            for (size_t row = 0; row < height; row++) sums[q][row] = _mm512_dpbusd_epi32(sums[q][row], w[row], four);
+        }
+    }
+    for (size_t row = 0; row < height; row++) {
+        const __m512 scales = _mm512_loadu_ps(block_scales(table, values + row * bytes));
+        const __m512 biases = _mm512_loadu_ps(block_biases(table, values + row * bytes));
+        for (size_t q = 0; q < width; q++)
+            _mm512_storeu_ps(scores + q * stride + row * KN_BLOCK_ROWS,
+                             finish(sums[q][row], scales, queries[q].scale, biases));
+    }
+}
+
+static inline __attribute__((always_inline)) void score_queries(const kn_packed_table *table,
+                                                                const kn_packed_query *queries, size_t count,
+                                                                const uint8_t *values, float *scores, size_t stride,
+                                                                size_t height) {
+    size_t q = 0;
+    for (; q + 4 <= count; q += 4) score_tile(table, queries + q, values, scores + q * stride, stride, height, 4);
+    switch (count - q) {
+    case 3:
+        return score_tile(table, queries + q, values, scores + q * stride, stride, height, 3);
+    case 2:
+        return score_tile(table, queries + q, values, scores + q * stride, stride, height, 2);
+    case 1:
+        return score_tile(table, queries + q, values, scores + q * stride, stride, height, 1);
+    }
+}
+
+static void score_many(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
+                       size_t blocks, float *scores, size_t stride) {
+    size_t block = 0;
+    for (; block + 4 <= blocks; block += 4)
+        score_queries(table, queries, count, block_values(table, first + block), scores + block * KN_BLOCK_ROWS, stride, 4);
+    for (; block < blocks; block++)
+        score_queries(table, queries, count, block_values(table, first + block), scores + block * KN_BLOCK_ROWS, stride, 1);
+}
+
+static inline int32_t four_at(const uint8_t *values) {
+    int32_t four;
+    memcpy(&four, values, sizeof four);
+    return four;
+}
+
+static void dequantize(const kn_packed_table *table, size_t row, float *x, size_t n) {
+    const uint8_t *block = block_values(table, row / KN_BLOCK_ROWS);
+    const uint8_t *values = block + row % KN_BLOCK_ROWS * KN_GROUP_COLUMNS;
+    const __m512 scale = _mm512_set1_ps(block_scales(table, block)[row % KN_BLOCK_ROWS]);
+    for (size_t i = 0; i < n; i += 16, values += 4 * KN_GROUP_BYTES) {
+        const size_t left = n - i < 16 ? n - i : 16;
+        // A group is there for every column that is; one that is not is read as the one before it.
+        const size_t second = left > 4 ? KN_GROUP_BYTES : 0, third = left > 8 ? 2 * KN_GROUP_BYTES : second;
+        const size_t fourth = left > 12 ? 3 * KN_GROUP_BYTES : third;
+        const __m128i fours = _mm_setr_epi32(four_at(values), four_at(values + second), four_at(values + third),
+                                             four_at(values + fourth));
+        const __m512i signed_values = _mm512_sub_epi32(_mm512_cvtepu8_epi32(fours), _mm512_set1_epi32(128));
+        _mm512_mask_storeu_ps(x + i, (__mmask16)((1u << left) - 1), _mm512_mul_ps(_mm512_cvtepi32_ps(signed_values), scale));
+    }
+}
+
 // Sixteen groups of a row at a time, one lane each: they stand a block's width apart.
 static void score_rows(const kn_packed_table *table, const kn_packed_query *query, const uint32_t *rows, size_t n,
                        float *scores) {
@@ -293,6 +366,6 @@ static int32_t peak(size_t rounds) {
     return _mm512_reduce_add_epi32(sums[0]);
 }
 
-const kn_packed_kernels kn_packed_avx512vnni = {.score = score, .score_rows = score_rows, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};
+const kn_packed_kernels kn_packed_avx512vnni = {.score = score, .score_many = score_many, .dequantize = dequantize, .score_rows = score_rows, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};
 #pragma clang attribute pop
 #endif

@@ -43,6 +43,11 @@ static void score(const kn_packed_table *table, const kn_packed_query *query, si
     }
 }
 
+static void score_many(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
+                       size_t blocks, float *scores, size_t stride) {
+    for (size_t q = 0; q < count; q++) score(table, queries + q, first, blocks, scores + q * stride);
+}
+
 static void top(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
                 const kn_top_list *list) {
     for (size_t block = first; block < first + blocks; block++) {
@@ -80,6 +85,6 @@ static int32_t peak(size_t rounds) {
     return sum;
 }
 
-const kn_packed_kernels kn_packed_neon = {.score = score, .score_rows = score_rows, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};
+const kn_packed_kernels kn_packed_neon = {.score = score, .score_many = score_many, .dequantize = dequantize, .score_rows = score_rows, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};
 #pragma clang attribute pop
 #endif

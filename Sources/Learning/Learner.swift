@@ -123,6 +123,8 @@ public struct Learner: ~Copyable {
         sampler.draw(
             into: &negatives, itemCount: table.count, correction: configuration.logQCorrection, using: &generator)
         for item in negatives.items { table.prefetch(item) }
+        for item in batch.inputs { table.prefetch(item) }
+        for item in batch.targets { table.prefetch(item) }
         encoder.clearGradients()
         encoder.forward(batch, table, dropout: &dropout)
         let total = encoder.withHidden { hidden in

@@ -10,6 +10,10 @@ public struct NegativeSampler: Sendable {
     /// How often each item stands in `recent`.
     private var recentCounts: [UInt32] = []
 
+    /// Logarithms of this draw by how often an item occurs: most occur never, or rarely, and each is wanted once.
+    private var logarithms: [Float] = []
+    private static let logarithmsMax = 16
+
     /// Events remembered.
     public let capacity: Int
     /// The share drawn uniformly, in 0...1.
@@ -42,11 +46,13 @@ public struct NegativeSampler: Sendable {
     }
 
     /// Fills `sample` from the items 0..<itemCount.
-    public func draw(
+    public mutating func draw(
         into sample: inout NegativeSample, itemCount: Int, correction: Float, using generator: inout SeededGenerator
     ) {
         precondition(itemCount > 0, "there is an item to draw")
         let uniform = recent.isEmpty ? 1 : uniformShare
+        logarithms.removeAll(keepingCapacity: true)
+        logarithms.append(contentsOf: repeatElement(.nan, count: Self.logarithmsMax))
         for slot in sample.items.indices {
             let item: ItemIndex
             if generator.nextUnit() < uniform {
@@ -62,12 +68,15 @@ public struct NegativeSampler: Sendable {
 
     /// log of the probability of `item` in one draw, relative to a uniform draw: 0 for an item that
     /// is drawn as often as any.
-    private func logExpectedCount(_ item: ItemIndex, _ uniform: Float, _ itemCount: Int) -> Float {
+    private mutating func logExpectedCount(_ item: ItemIndex, _ uniform: Float, _ itemCount: Int) -> Float {
         let index = Int(item)
-        let occurrences = index < recentCounts.count ? Float(recentCounts[index]) : 0
-        let share = recent.isEmpty ? 0 : occurrences / Float(recent.count)
+        let occurrences = index < recentCounts.count ? Int(recentCounts[index]) : 0
+        if occurrences < Self.logarithmsMax, !logarithms[occurrences].isNaN { return logarithms[occurrences] }
+        let share = recent.isEmpty ? 0 : Float(occurrences) / Float(recent.count)
         let relative = uniform + (1 - uniform) * share * Float(itemCount)
-        return Float(log(Double(max(relative, .leastNormalMagnitude))))
+        let logarithm = Float(log(Double(max(relative, .leastNormalMagnitude))))
+        if occurrences < Self.logarithmsMax { logarithms[occurrences] = logarithm }
+        return logarithm
     }
 
     private mutating func count(_ item: ItemIndex, by change: Int) {

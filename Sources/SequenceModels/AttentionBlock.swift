@@ -107,25 +107,24 @@ public final class AttentionBlock {
         guard dropout.isActive else { return layer.forward(x, rows: rows, into: &stream, accumulating: true) }
         layer.forward(x, rows: rows, into: &result, accumulating: false)
         dropout.draw(&mask, rows: 0..<rows)
-        for row in 0..<rows {
-            result.multiplyRow(row, by: mask, row: row)
-            stream.addRow(row, from: result, row: row, scale: 1)
-        }
+        stream.addProduct(result, mask, rows: 0..<rows)
     }
 
     /// From the gradient of the stream after the block to that before it, in place, [P x D].
     func backward(_ gradient: inout Matrix, _ layout: borrowing WindowLayout, _ scratch: inout AttentionScratch) {
         let rows = layout.positionCount
-        scratch.masked(gradient, by: forwardMask, rows: rows)
-        narrowingLayer.backward(scratch.result, activated, rows: rows, into: &scratch.wide, accumulating: false)
+        Self.propagate(
+            &narrowingLayer, gradient, activated, rows: rows, into: &scratch.wide, forwardMask, &scratch.result,
+            isDropping: scratch.isDropping)
         activation.backward(
             wideValues, gradient: &scratch.wide, biasGradient: &wideningBias.gradient, rows: 0..<rows)
         wideningLayer.backward(scratch.wide, forwardInputs, rows: rows, into: &scratch.result, accumulating: false)
         forwardNorm.backward(scratch.result, rows: rows, addingTo: &gradient)
 
-        scratch.masked(gradient, by: attentionMask, rows: rows)
-        outputLayer.backward(scratch.result, attended, rows: rows, into: &scratch.attended, accumulating: false)
-        scratch.clearAttention(rows: rows, length: layout.lengthMax)
+        Self.propagate(
+            &outputLayer, gradient, attended, rows: rows, into: &scratch.attended, attentionMask, &scratch.result,
+            isDropping: scratch.isDropping)
+        scratch.clearOffsets(length: layout.lengthMax)
         var place = 0
         for window in layout.windows {
             attention.backward(
@@ -139,6 +138,17 @@ public final class AttentionBlock {
         keyLayer.backward(scratch.keys, attentionInputs, rows: rows, into: &scratch.result, accumulating: true)
         valueLayer.backward(scratch.values, attentionInputs, rows: rows, into: &scratch.result, accumulating: true)
         attentionNorm.backward(scratch.result, rows: rows, addingTo: &gradient)
+    }
+
+    /// The way back of `add`: the gradient of x from that of the stream.
+    private static func propagate(
+        _ layer: inout LinearLayer, _ gradient: borrowing Matrix, _ x: borrowing Matrix, rows: Int,
+        into xGradient: inout Matrix, _ mask: borrowing Matrix, _ result: inout Matrix, isDropping: Bool
+    ) {
+        guard isDropping else { return layer.backward(gradient, x, rows: rows, into: &xGradient, accumulating: false) }
+        result.copy(gradient, rows: 0..<rows)
+        result.multiply(rows: 0..<rows, by: mask)
+        layer.backward(result, x, rows: rows, into: &xGradient, accumulating: false)
     }
 
     func forEachParameter(_ body: (inout Parameter) -> Void) {

@@ -58,7 +58,7 @@ public final class AttentionEncoder: SequenceEncoder {
         scratch.isDropping = dropout.isActive
         if dropout.isActive {
             dropout.draw(&mask, rows: 0..<rows)
-            for row in 0..<rows { stream.multiplyRow(row, by: mask, row: row) }
+            stream.multiply(rows: 0..<rows, by: mask)
         }
         for block in blocks { block.forward(&stream, layout, &scratch, dropout: &dropout) }
         finalNorm.forward(stream, rows: rows, into: &scratch.result)
@@ -76,9 +76,7 @@ public final class AttentionEncoder: SequenceEncoder {
         stream.fill(0, rows: 0..<count)
         finalNorm.backward(scratch.result, rows: count, addingTo: &stream)
         for block in blocks.reversed() { block.backward(&stream, layout, &scratch) }
-        if scratch.isDropping {
-            for row in 0..<count { stream.multiplyRow(row, by: mask, row: row) }
-        }
+        if scratch.isDropping { stream.multiply(rows: 0..<count, by: mask) }
         scale(&stream, rows: count)
         layout.scatter(stream, into: &inputs)
         features.propagate(inputs, batch, rows: &rows)

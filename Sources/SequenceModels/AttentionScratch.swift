@@ -46,20 +46,9 @@ struct AttentionScratch: ~Copyable {
         }
     }
 
-    mutating func clearAttention(rows: Int, length: Int) {
-        queries.fill(0, rows: 0..<rows)
-        keys.fill(0, rows: 0..<rows)
-        values.fill(0, rows: 0..<rows)
+    mutating func clearOffsets(length: Int) {
         for head in 0..<offsets.rows {
-            for distance in 0..<length { offsets[head, offsets.columns - 1 - distance] = 0 }
-        }
-    }
-
-    /// result = mask ∘ gradient, or the gradient where nothing was left out.
-    mutating func masked(_ gradient: borrowing Matrix, by mask: borrowing Matrix, rows: Int) {
-        for row in 0..<rows {
-            result.copyRow(row, from: gradient, row: row)
-            if isDropping { result.multiplyRow(row, by: mask, row: row) }
+            offsets.fillRow(head, columns: offsets.columns - length..<offsets.columns, with: 0)
         }
     }
 }

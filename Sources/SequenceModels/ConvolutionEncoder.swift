@@ -68,7 +68,7 @@ public final class ConvolutionEncoder: SequenceEncoder {
         isDropping = dropout.isActive
         if isDropping {
             dropout.draw(&mask, rows: 0..<rows)
-            for row in 0..<rows { stream.multiplyRow(row, by: mask, row: row) }
+            stream.multiply(rows: 0..<rows, by: mask)
         }
         switch network {
         case .textbook(let textbook):
@@ -95,7 +95,7 @@ public final class ConvolutionEncoder: SequenceEncoder {
             for block in blocks.reversed() { block.backward(&stream, layout) }
         }
         if isDropping {
-            for row in 0..<batch.positionCount { stream.multiplyRow(row, by: mask, row: row) }
+            stream.multiply(rows: 0..<batch.positionCount, by: mask)
         }
         layout.scatter(stream, into: &inputs)
         features.propagate(inputs, batch, rows: &rows)

@@ -22,11 +22,7 @@ public struct Dropout: Sendable {
 
     /// Draws a mask for some rows: 0 where a value is left out, 1 / (1 - rate) elsewhere.
     public mutating func draw(_ mask: inout Matrix, rows: Range<Int>) {
-        let kept = 1 / (1 - rate)
-        for row in rows {
-            mask.withMutableRow(row) { values in
-                for column in 0..<values.count { values[column] = generator.nextUnit() < rate ? 0 : kept }
-            }
-        }
+        mask.fillByChance(rows: rows, after: generator.state, rate: rate, kept: 1 / (1 - rate))
+        generator.skip(rows.count * mask.columns)
     }
 }

@@ -15,8 +15,10 @@ extension EmbeddingTable {
     ) {
         switch optimizer.kind {
         case .adagrad:
-            if optimizer.halfLife > 0 { decayAccumulators(gradients, by: exp2(-1 / optimizer.halfLife)) }
-            applyAdagrad(gradients, rate: rate, epsilon: epsilon)
+            // What is summed up of a touched row, less what time has taken of it (Adadelta's idea, Zeiler 2012, with
+            // Adagrad's units): a row that is learned for ever keeps a rate that it can follow drift with.
+            let decay = optimizer.halfLife > 0 ? exp2(-1 / optimizer.halfLife) : 1
+            applyAdagrad(gradients, rate: rate, epsilon: epsilon, decay: decay)
         case .adam:
             applyAdam(gradients, rate: rate)
         case .sgd:
@@ -46,36 +48,17 @@ extension EmbeddingTable {
 
     public mutating func forgetMoments(of item: ItemIndex) { moments?.clear(Int(item)) }
 
-    /// What is summed up of the rows that a step touches, less what time has taken of it (Adadelta's idea, Zeiler
-    /// 2012, with Adagrad's units): a row that is learned for ever keeps a rate that it can follow drift with.
-    private mutating func decayAccumulators(_ gradients: borrowing RowGradients, by factor: Float) {
-        for slot in 0..<gradients.count {
-            let row = Int(gradients.item(at: slot))
-            vectorAccumulators[0, row] *= factor
-            biasAccumulators[0, row] *= factor
-        }
-    }
-
     /// The corrections of a row's moments go by its own steps: a new item's first step is as large as any
     /// item's, however long the stream is.
     private mutating func applyAdam(_ gradients: borrowing RowGradients, rate: Float) {
-        let constants = DenseOptimizer.adam
-        let (keep1, keep2) = (constants.beta1, constants.beta2)
-        for slot in 0..<gradients.count {
-            let row = Int(gradients.item(at: slot))
-            let updates = (moments?.updates[0, row] ?? 0) + 1
-            moments?.updates[0, row] = updates
-            let (correction1, correction2) = (1 - pow(keep1, updates), 1 - pow(keep2, updates))
-            for column in 0...dimensions {
-                let slope = gradient(gradients, slot, column)
-                let first = keep1 * (moments?.first[row, column] ?? 0) + (1 - keep1) * slope
-                let second = keep2 * (moments?.second[row, column] ?? 0) + (1 - keep2) * slope * slope
-                moments?.first[row, column] = first
-                moments?.second[row, column] = second
-                let step = first / correction1 / ((second / correction2).squareRoot() + constants.epsilon)
-                move(row, column, by: -rate * step)
-            }
+        guard var moments = moments.take() else { preconditionFailure("the table is prepared for the optimizer") }
+        gradients.withRows { rows, slopes, biasSlopes in
+            adamUpdate(
+                vectors: &vectors, biases: &biases, first: &moments.first, second: &moments.second,
+                updates: &moments.updates, rows: rows, gradients: slopes, biasGradients: biasSlopes, rate: rate,
+                constants: DenseOptimizer.adam)
         }
+        self.moments = consume moments
     }
 
     private mutating func applyMomentum(_ gradients: borrowing RowGradients, rate: Float, momentum: Float) {

@@ -64,21 +64,15 @@ public struct EmbeddingTable: ~Copyable {
 
     /// Applies one row-wise Adagrad step (Duchi, Hazan and Singer 2011; one accumulator a row as in
     /// DLRM) to every row that `gradients` touched.
-    public mutating func applyAdagrad(_ gradients: borrowing RowGradients, rate: Float, epsilon: Float) {
-        for slot in 0..<gradients.count {
-            let row = Int(gradients.item(at: slot))
-            var accumulator = vectorAccumulators[0, row]
-            gradients.withVector(at: slot) { gradient in
-                vectors.withMutableRow(row) { vector in
-                    adagradUpdate(
-                        row: &vector, accumulator: &accumulator, gradient: gradient, rate: rate, epsilon: epsilon)
-                }
-            }
-            vectorAccumulators[0, row] = accumulator
-
-            let biasGradient = gradients.bias(at: slot)
-            biasAccumulators[0, row] += biasGradient * biasGradient
-            biases[0, row] -= rate * biasGradient / (biasAccumulators[0, row].squareRoot() + epsilon)
+    ///
+    /// - Parameter decay: what is left of a touched row's accumulators before; 1 for all.
+    public mutating func applyAdagrad(
+        _ gradients: borrowing RowGradients, rate: Float, epsilon: Float, decay: Float = 1
+    ) {
+        gradients.withRows { rows, slopes, biasSlopes in
+            adagradUpdate(
+                vectors: &vectors, biases: &biases, vectorSums: &vectorAccumulators, biasSums: &biasAccumulators,
+                rows: rows, gradients: slopes, biasGradients: biasSlopes, decay: decay, rate: rate, epsilon: epsilon)
         }
     }
 }

@@ -7,7 +7,7 @@ extension GRU {
     ///
     /// - Parameters:
     ///   - hiddenGradient: dL/dh for each position as the loss sees it, [P x D].
-    ///   - parameters: their gradients are added to.
+    ///   - parameters: the gradients of both weights are written, the others added to.
     ///   - rows: gradient of the embedding rows that were read; added to.
     public static func backward(
         _ parameters: inout GRUParameters, _ batch: SequenceBatch, hiddenGradient: borrowing Matrix,
@@ -34,27 +34,25 @@ extension GRU {
             if time > 0 {
                 multiplyNN(
                     activations.hiddenGatesGradient, rows: step, parameters.hiddenWeights.value,
-                    rows: parameters.hiddenWeights.rows, into: &activations.leaving, accumulating: true)
+                    rows: parameters.hiddenWeights.rows, into: &activations.leaving, accumulating: true,
+                    precision: .rounded)
             }
         }
         multiplyTN(
             activations.inputGatesGradient, columns: parameters.inputWeights.rows, activations.inputs,
-            rows: positions, into: &parameters.inputWeights.gradient, accumulating: true)
+            rows: positions, into: &parameters.inputWeights.gradient, accumulating: false, precision: .rounded)
         multiplyTN(
             activations.hiddenGatesGradient, columns: parameters.hiddenWeights.rows, activations.previous,
-            rows: positions, into: &parameters.hiddenWeights.gradient, accumulating: true)
+            rows: positions, into: &parameters.hiddenWeights.gradient, accumulating: false, precision: .rounded)
         for position in 0..<positions {
             parameters.inputBias.gradient.addRow(0, from: activations.inputGatesGradient, row: position, scale: 1)
             parameters.hiddenBias.gradient.addRow(0, from: activations.hiddenGatesGradient, row: position, scale: 1)
         }
         multiplyNN(
             activations.inputGatesGradient, rows: 0..<positions, parameters.inputWeights.value,
-            rows: parameters.inputWeights.rows, into: &activations.inputsGradient, accumulating: false)
-        if activations.isDropping {
-            for position in 0..<positions {
-                activations.inputsGradient.multiplyRow(position, by: activations.mask, row: position)
-            }
-        }
+            rows: parameters.inputWeights.rows, into: &activations.inputsGradient, accumulating: false,
+            precision: .rounded)
+        if activations.isDropping { activations.inputsGradient.multiply(rows: 0..<positions, by: activations.mask) }
         parameters.features.propagate(activations.inputsGradient, batch, rows: &rows)
     }
 

@@ -15,7 +15,7 @@ internal import Tensors
 public enum GRU {
     /// From this many positions on, weights are transposed first: the product of a row with a row ends in
     /// a sum across lanes, that with a column does not.
-    private static let transposingPositions = 24
+    private static let transposingPositions = 5
 
     /// Encodes every window of `batch`, which is arranged; row p of `activations.hidden` is the state after
     /// position p.
@@ -34,7 +34,7 @@ public enum GRU {
         activations.isDropping = dropout.isActive
         if dropout.isActive {
             dropout.draw(&activations.mask, rows: 0..<positions)
-            for position in 0..<positions { activations.inputs.multiplyRow(position, by: activations.mask, row: position) }
+            activations.inputs.multiply(rows: 0..<positions, by: activations.mask)
         }
         for position in 0..<positions {
             activations.inputGates.copyRow(position, from: parameters.inputBias.value, row: 0)
@@ -43,7 +43,7 @@ public enum GRU {
         if isTransposing {
             multiplyNN(
                 activations.inputs, rows: 0..<positions, activations.inputWeights, rows: parameters.dimensions,
-                into: &activations.inputGates, accumulating: true)
+                into: &activations.inputGates, accumulating: true, precision: .rounded)
         } else {
             multiplyNT(
                 activations.inputs, rows: 0..<positions, parameters.inputWeights.value, rows: parameters.inputWeights.rows,
@@ -61,7 +61,7 @@ public enum GRU {
                 if isTransposing {
                     multiplyNN(
                         activations.previous, rows: step, activations.hiddenWeights, rows: parameters.dimensions,
-                        into: &activations.hiddenGates, accumulating: true)
+                        into: &activations.hiddenGates, accumulating: true, precision: .rounded)
                 } else {
                     multiplyNT(
                         activations.previous, rows: step, parameters.hiddenWeights.value, rows: parameters.hiddenWeights.rows,

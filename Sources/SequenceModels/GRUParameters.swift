@@ -22,6 +22,8 @@ public struct GRUParameters: ~Copyable {
         let limit = 1 / Float(dimensions).squareRoot()
         inputWeights = Parameter("gru.weight_ih", rows: 3 * dimensions, columns: dimensions, limit: limit, using: &generator)
         hiddenWeights = Parameter("gru.weight_hh", rows: 3 * dimensions, columns: dimensions, limit: limit, using: &generator)
+        inputWeights.isGradientWritten = true
+        hiddenWeights.isGradientWritten = true
         inputBias = Parameter("gru.bias_ih", rows: 1, columns: 3 * dimensions)
         hiddenBias = Parameter("gru.bias_hh", rows: 1, columns: 3 * dimensions)
         features = InputFeatures(prefix: "gru", dimensions: dimensions)

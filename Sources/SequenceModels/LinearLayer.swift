@@ -11,10 +11,11 @@ public struct LinearLayer: ~Copyable {
 
     /// From this many rows on W is transposed first: the product of a row with a row ends in a sum across
     /// lanes, that with a column does not.
-    private static let transposingRows = 24
+    private static let transposingRows = 5
 
     init(_ name: String, inputs: Int, outputs: Int, limit: Float, using generator: inout SeededGenerator) {
         weights = Parameter(name, rows: outputs, columns: inputs, limit: limit, using: &generator)
+        weights.isGradientWritten = true
         transposed = Matrix(rows: inputs, columns: outputs)
     }
 
@@ -22,18 +23,22 @@ public struct LinearLayer: ~Copyable {
     mutating func forward(_ x: borrowing Matrix, rows: Int, into y: inout Matrix, accumulating: Bool) {
         if rows >= Self.transposingRows {
             transpose(weights.value, rows: weights.rows, into: &transposed)
-            multiplyNN(x, rows: 0..<rows, transposed, rows: weights.columns, into: &y, accumulating: accumulating)
+            multiplyNN(
+                x, rows: 0..<rows, transposed, rows: weights.columns, into: &y, accumulating: accumulating, precision: .rounded)
         } else {
             multiplyNT(x, rows: 0..<rows, weights.value, rows: weights.rows, into: &y, accumulating: accumulating)
         }
     }
 
-    /// Adds dL/dW to its gradient; dL/dx is written, or added to where accumulating.
+    /// Writes dL/dW as its gradient; dL/dx is written, or added to where accumulating.
     mutating func backward(
         _ yGradient: borrowing Matrix, _ x: borrowing Matrix, rows: Int, into xGradient: inout Matrix, accumulating: Bool
     ) {
-        multiplyTN(yGradient, columns: weights.rows, x, rows: rows, into: &weights.gradient, accumulating: true)
+        multiplyTN(
+            yGradient, columns: weights.rows, x, rows: rows, into: &weights.gradient, accumulating: false,
+            precision: .rounded)
         multiplyNN(
-            yGradient, rows: 0..<rows, weights.value, rows: weights.rows, into: &xGradient, accumulating: accumulating)
+            yGradient, rows: 0..<rows, weights.value, rows: weights.rows, into: &xGradient, accumulating: accumulating,
+            precision: .rounded)
     }
 }

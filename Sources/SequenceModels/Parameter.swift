@@ -7,7 +7,7 @@ public struct Parameter: ~Copyable {
     /// What it is called in checkpoints and exports, for example "gru.weight_ih".
     public let name: String
     public var value: Matrix
-    /// Of the step under way; added to by the backward pass.
+    /// Of the step under way; added to, or written, by the backward pass.
     public var gradient: Matrix
     /// Running mean of the gradient: Adam's first moment, or SGD's momentum.
     public var firstMoment: Matrix
@@ -16,6 +16,9 @@ public struct Parameter: ~Copyable {
 
     /// What the optimizer's rate is multiplied by.
     public var rateScale: Float = 1
+
+    /// Whether the backward pass writes the gradient whole, so that nothing is to be cleared before it.
+    var isGradientWritten = false
 
     public var rows: Int { value.rows }
     public var columns: Int { value.columns }
@@ -43,9 +46,7 @@ public struct Parameter: ~Copyable {
     }
 
     /// The square of the gradient's Euclidean norm.
-    public var squaredGradientNorm: Float {
-        (0..<rows).reduce(Float(0)) { sum, row in sum + gradient.withRow(row) { dot($0, $0) } }
-    }
+    public var squaredGradientNorm: Float { gradient.squaredNorm }
 
     public mutating func scaleGradient(by factor: Float) {
         for row in 0..<rows {

@@ -32,6 +32,11 @@ public struct RowGradients: ~Copyable {
         vectors.withRow(slot, body)
     }
 
+    /// Reads all of it: the items, their gradients in the first rows, [at least count x D], and those of their biases.
+    func withRows(_ body: (Span<ItemIndex>, borrowing Matrix, Span<Float>) -> Void) {
+        body(items.span, vectors, biases.span)
+    }
+
     /// Forgets the step's gradient. Call before each step.
     public mutating func removeAll() {
         vectors.fill(0, rows: 0..<items.count)

@@ -29,7 +29,7 @@ public struct SampledSoftmax: ~Copyable {
     public let negativesMax: Int
 
     /// From this many positions on the negatives are transposed first, see `GRU.forward`.
-    private static let transposingPositions = 8
+    private static let transposingPositions = 4
 
     public init(positionsMax: Int, negativesMax: Int, dimensions: Int) {
         self.positionsMax = positionsMax
@@ -76,7 +76,7 @@ public struct SampledSoftmax: ~Copyable {
             transpose(negativeVectors, rows: negativesMax, into: &negativeColumns)
             multiplyNN(
                 hidden, rows: 0..<batch.positionCount, negativeColumns, rows: hidden.columns, into: &logits,
-                accumulating: false)
+                accumulating: false, precision: .rounded)
         } else {
             multiplyNT(
                 hidden, rows: 0..<batch.positionCount, negativeVectors, rows: negativesMax, into: &logits,
@@ -116,9 +116,10 @@ public struct SampledSoftmax: ~Copyable {
         let positions = batch.positionCount
         multiplyNN(
             logits, rows: 0..<positions, negativeVectors, rows: negativesMax, into: &hiddenGradient,
-            accumulating: false)
+            accumulating: false, precision: .rounded)
         multiplyTN(
-            logits, columns: negativesMax, hidden, rows: positions, into: &negativeGradient, accumulating: false)
+            logits, columns: negativesMax, hidden, rows: positions, into: &negativeGradient, accumulating: false,
+            precision: .rounded)
         for position in 0..<positions {
             let target = batch.targets[position]
             let gradient = logits[position, negativesMax]

@@ -17,6 +17,11 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         return mixed ^ (mixed >> 31)
     }
 
+    /// Goes on as if `count` words had been drawn.
+    public mutating func skip(_ count: Int) {
+        state &+= UInt64(count) &* 0x9E37_79B9_7F4A_7C15
+    }
+
     /// A number in 0..<bound. The bias of the multiply-shift is below bound / 2^32.
     public mutating func next(below bound: Int) -> Int {
         precondition(bound > 0 && bound <= Int(UInt32.max), "the bound is a positive 32-bit number")

@@ -35,9 +35,9 @@ public protocol SequenceEncoder: AnyObject {
 }
 
 extension SequenceEncoder {
-    /// Forgets the gradient of the step before.
+    /// Forgets the gradient of the step before, where the next one adds to it.
     public func clearGradients() {
-        forEachParameter { $0.clearGradient() }
+        forEachParameter { if !$0.isGradientWritten { $0.clearGradient() } }
     }
 
     /// Scales all gradients down together so that their Euclidean norm is at most `limit` (Pascanu, Mikolov

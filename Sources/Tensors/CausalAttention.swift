@@ -15,7 +15,7 @@ internal import CKernels
 
     /// For each head positionsMax rows of room.
     private let weights: ReservedMemory<Float>
-    /// Keys, or values, of a window as columns, [W x T], padded with zeros.
+    /// Keys, or values, of a window as columns, [W x T].
     private let columns: ReservedMemory<Float>
     /// Gradient of a window's weights, then of its scores, [T x T].
     private let square: ReservedMemory<Float>
@@ -54,7 +54,6 @@ internal import CKernels
     ) {
         check(queries, keys, values, output, rows, offsets)
         let (count, stride) = (rows.count, Self.stride(rows.count))
-        output.fill(0, rows: rows)
         for head in 0..<heads {
             let column = head * width
             let start = unsafe square(of: head, at: place)
@@ -63,15 +62,14 @@ internal import CKernels
                 let height = min(Self.blockRows, count - first)
                 let (row, reach) = (rows.lowerBound + first, first + height)
                 let block = unsafe start + first * stride
-                unsafe block.update(repeating: 0, count: height * stride)
                 unsafe kn_gemm_f32(
                     queries.pointer(row) + column, queries.stride, 1, columns.start, stride, block, stride, height, reach,
-                    width)
+                    width, false)
                 unsafe kn_causal_softmax_f32(
                     block, stride, stride, offsets.pointer(head), offsets.columns, scale, first, height)
                 unsafe kn_gemm_f32(
                     block, stride, 1, values.pointer(rows.lowerBound) + column, values.stride,
-                    output.pointer(row) + column, output.stride, height, width, reach)
+                    output.pointer(row) + column, output.stride, height, width, reach, false)
             }
         }
     }
@@ -98,7 +96,7 @@ internal import CKernels
         }
     }
 
-    /// The gradient of the last `forward` of a window; all four results are added to.
+    /// The gradient of the last `forward` of a window; that of the offsets is added to, the others are written.
     ///
     /// - Parameter gradient: dL/d(output), [P x heads · W].
     public mutating func backward(
@@ -113,27 +111,29 @@ internal import CKernels
             let column = head * width
             let start = unsafe square(of: head, at: place)
             unsafe turn(values.pointer(origin) + column, values.stride, count)
-            for first in Swift.stride(from: 0, to: count, by: Self.blockRows) {
+            // From the last block, which reaches every row, to the first: what it writes the others add to.
+            let last = (count - 1) / Self.blockRows * Self.blockRows
+            for first in Swift.stride(from: last, through: 0, by: -Self.blockRows) {
+                let isLast = first == last
                 let height = min(Self.blockRows, count - first)
                 let (row, reach) = (origin + first, first + height)
                 let block = unsafe start + first * stride
                 let slopes = unsafe square.start + first * stride
                 let arriving = unsafe gradient.pointer(row) + column
-                unsafe slopes.update(repeating: 0, count: height * stride)
                 unsafe kn_gemm_f32(
-                    arriving, gradient.stride, 1, columns.start, stride, slopes, stride, height, reach, width)
+                    arriving, gradient.stride, 1, columns.start, stride, slopes, stride, height, reach, width, false)
                 unsafe kn_causal_softmax_backward_f32(
                     block, slopes, stride, stride, offsetsGradient.pointer(head), offsetsGradient.columns, scale, first,
                     height)
                 unsafe kn_gemm_f32(
                     slopes, stride, 1, keys.pointer(origin) + column, keys.stride, queriesGradient.pointer(row) + column,
-                    queriesGradient.stride, height, width, reach)
+                    queriesGradient.stride, height, width, reach, false)
                 unsafe kn_gemm_f32(
                     slopes, 1, stride, queries.pointer(row) + column, queries.stride,
-                    keysGradient.pointer(origin) + column, keysGradient.stride, reach, width, height)
+                    keysGradient.pointer(origin) + column, keysGradient.stride, reach, width, height, !isLast)
                 unsafe kn_gemm_f32(
                     block, 1, stride, arriving, gradient.stride, valuesGradient.pointer(origin) + column,
-                    valuesGradient.stride, reach, width, height)
+                    valuesGradient.stride, reach, width, height, !isLast)
             }
         }
     }
@@ -144,12 +144,10 @@ internal import CKernels
         unsafe weights.start + head * (weights.count / heads) + place
     }
 
-    /// Rows of W floats as the columns of `columns`.
+    /// Rows of W floats as the columns of `columns`. What stands behind them makes scores of nobody, which the softmax
+    /// takes for zero.
     private func turn(_ source: UnsafePointer<Float>, _ sourceStride: Int, _ count: Int) {
-        let stride = Self.stride(count)
-        unsafe kn_transpose_f32(source, sourceStride, columns.start, stride, count, width)
-        guard stride > count else { return }
-        for row in 0..<width { unsafe (columns.start + row * stride + count).update(repeating: 0, count: stride - count) }
+        unsafe kn_transpose_f32(source, sourceStride, columns.start, Self.stride(count), count, width)
     }
 
     private func check(

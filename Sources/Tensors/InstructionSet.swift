@@ -8,6 +8,8 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     case avxvnni
     case avx512vnni
     case neon
+    /// As avx512vnni, and large products of training are of bfloat16.
+    case avx512bf16
 
     public static var current: InstructionSet { InstructionSet(kn_isa_current()) }
 
@@ -31,11 +33,13 @@ public enum InstructionSet: String, Sendable, CaseIterable {
         case .avxvnni: KN_ISA_AVXVNNI
         case .avx512vnni: KN_ISA_AVX512VNNI
         case .neon: KN_ISA_NEON
+        case .avx512bf16: KN_ISA_AVX512BF16
         }
     }
 
     private init(_ value: kn_isa) {
         switch value {
+        case KN_ISA_AVX512BF16: self = .avx512bf16
         case KN_ISA_AVX512VNNI: self = .avx512vnni
         case KN_ISA_AVXVNNI: self = .avxvnni
         case KN_ISA_NEON: self = .neon

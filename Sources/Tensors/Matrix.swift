@@ -52,7 +52,14 @@ internal import CKernels
 
     /// Sets every value of `rows`; the padding stays zero.
     public mutating func fill(_ value: Float, rows: Range<Int>) {
+        guard value != 0 else { return clear(rows) }
         for row in rows { unsafe pointer(row).update(repeating: value, count: columns) }
+    }
+
+    private mutating func clear(_ rows: Range<Int>) {
+        guard !rows.isEmpty else { return }
+        precondition(rows.upperBound <= self.rows, "the rows are in the matrix")
+        unsafe pointer(rows.lowerBound).update(repeating: 0, count: rows.count * stride)
     }
 
     public mutating func copyRow(_ row: Int, from source: borrowing Matrix, row sourceRow: Int) {

@@ -1,20 +1,6 @@
 internal import CKernels
 internal import Glibc
 
-/// One step of row-wise Adagrad: accumulator += mean(g²); w -= rate · g / (√accumulator + epsilon).
-public func adagradUpdate(
-    row: inout MutableSpan<Float>, accumulator: inout Float, gradient: Span<Float>, rate: Float, epsilon: Float
-) {
-    precondition(row.count == gradient.count, "a gradient for every value")
-    let before = accumulator
-    accumulator = unsafe row.withUnsafeMutableBufferPointer { row in
-        unsafe gradient.withUnsafeBufferPointer { gradient in
-            guard let values = row.baseAddress, let slope = gradient.baseAddress else { return before }
-            return unsafe kn_adagrad_row_f32(values, before, slope, rate, epsilon, row.count)
-        }
-    }
-}
-
 /// The constants of Adam (Kingma and Ba 2015, algorithm 1).
 public struct AdamConstants: Sendable {
     public var beta1: Float
@@ -36,15 +22,15 @@ public func adamUpdate(
     precondition(step >= 1, "steps count from one")
     precondition(
         parameters.columns == gradient.columns && parameters.rows == gradient.rows
-            && first.columns == gradient.columns && second.columns == gradient.columns, "tensors of one shape")
+            && first.columns == gradient.columns && second.columns == gradient.columns && first.rows == gradient.rows
+            && second.rows == gradient.rows, "tensors of one shape")
     let firstCorrection = 1 - powf(constants.beta1, Float(step))
     let secondCorrection = 1 - powf(constants.beta2, Float(step))
-    for row in 0..<parameters.rows {
-        unsafe kn_adam_f32(
-            parameters.pointer(row), first.pointer(row), second.pointer(row), gradient.pointer(row),
-            rate / firstCorrection, constants.beta1, constants.beta2, 1 / secondCorrection.squareRoot(),
-            constants.epsilon, parameters.columns)
-    }
+    // The padding is zero, and stays so: its gradient is.
+    unsafe kn_adam_f32(
+        parameters.pointer(0), first.pointer(0), second.pointer(0), gradient.pointer(0), rate / firstCorrection,
+        constants.beta1, constants.beta2, 1 / secondCorrection.squareRoot(), constants.epsilon,
+        parameters.rows * parameters.stride)
 }
 
 /// One step of Adagrad on one tensor, element by element: accumulator += g²; w -= rate · g / (√accumulator + epsilon).

@@ -49,12 +49,21 @@ internal import CKernels
     /// - Throws: `TensorError.notFinite`; the query is then as it was.
     public mutating func quantize(_ source: borrowing Matrix, row: Int, into slot: Int) throws(TensorError) {
         precondition(source.columns == columns && slot >= 0 && slot < capacity, "a value for every column of a query")
-        let start = unsafe source.pointer(row)
-        let magnitude = unsafe kn_magnitude_f32(start, columns)
-        guard magnitude.isFinite else { throw .notFinite(row: row) }
-        let scale = QuantizedTable.scale(forMagnitude: magnitude)
-        unsafe kn_quantize_f32i8(start, scale, values(slot), columns)
-        finish(slot, scale: scale)
+        let made = unsafe kn_quantize_rows_f32i8(source.pointer(row), source.stride, 1, columns, kernelQueries.start + slot)
+        if made == 0 { throw .notFinite(row: row) }
+    }
+
+    /// Makes the first queries of some rows of a matrix, in their order.
+    ///
+    /// - Throws: `TensorError.notFinite`; the queries before that row are then made.
+    public mutating func quantize(_ source: borrowing Matrix, rows: Range<Int>) throws(TensorError) {
+        precondition(
+            source.columns == columns && rows.count <= capacity && rows.upperBound <= source.rows,
+            "a value for every column of a query")
+        guard let first = rows.first else { return }
+        let made = unsafe kn_quantize_rows_f32i8(
+            source.pointer(first), source.stride, rows.count, columns, kernelQueries.start)
+        if made < rows.count { throw .notFinite(row: first + made) }
     }
 
     /// Makes query `slot` of a row that is quantized already.

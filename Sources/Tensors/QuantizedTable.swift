@@ -84,18 +84,11 @@ internal import CKernels
     /// The values of a row, as near as int8 tells, into the first of a target that may be wider.
     public func dequantizeRow(_ index: Int, into target: inout MutableSpan<Float>) {
         precondition(index >= 0 && index < count && target.count >= columns, "the row is in use")
-        let scale = scale(ofRow: index)
-        let start = unsafe blocks.start + offset(of: index)
-        let (columns, whole) = (columns, columns / Self.groupColumns)
-        for group in 0..<whole {
-            for place in 0..<Self.groupColumns {
-                let value = unsafe start[group &* Self.groupBytes &+ place]
-                target[group &* Self.groupColumns &+ place] = Float(Int32(value) &- 128) * scale
-            }
-        }
-        for column in whole * Self.groupColumns..<columns {
-            let value = unsafe start[whole * Self.groupBytes + column % Self.groupColumns]
-            target[column] = Float(Int32(value) &- 128) * scale
+        var table = unsafe kernelTable
+        let columns = columns
+        unsafe target.withUnsafeMutableBufferPointer { target in
+            guard let start = target.baseAddress else { return }
+            unsafe kn_dequantize_u8f32(&table, index, start, columns)
         }
     }
 
@@ -118,6 +111,23 @@ internal import CKernels
             guard let start = result.baseAddress else { return }
             unsafe kn_score_u8i8(&table, query, 0, blocks, start)
         }
+    }
+
+    /// The scores of all rows in use for the first `queryCount` queries, each into a row of `result` from `first` on.
+    ///
+    /// - Parameter result: [at least first + queryCount x count], a multiple of 16 wide
+    public func scores(
+        _ queries: borrowing QuantizedQueries, count queryCount: Int, into result: inout Matrix, from first: Int
+    ) {
+        precondition(queries.columns == columns && result.columns == count, "a score for every row")
+        precondition(
+            count % Self.blockRows == 0 && queryCount <= min(queries.capacity, result.rows - first),
+            "whole blocks, a row for each")
+        guard queryCount > 0 else { return }
+        var table = unsafe kernelTable
+        unsafe kn_score_many_u8i8(
+            &table, queries.kernelQueries.start, queryCount, 0, count / Self.blockRows, result.pointer(first),
+            result.stride)
     }
 
     /// The scores of some rows in use, in any order: what a scan gives, bit for bit.

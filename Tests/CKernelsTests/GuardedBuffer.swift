@@ -52,11 +52,21 @@ struct Variant: Sendable, CustomStringConvertible {
     static let available: [Variant] = [
         Variant(isa: KN_ISA_PLAIN, description: "plain"), Variant(isa: KN_ISA_AVX2, description: "avx2"),
         Variant(isa: KN_ISA_AVXVNNI, description: "avxvnni"), Variant(isa: KN_ISA_AVX512VNNI, description: "avx512vnni"),
-        Variant(isa: KN_ISA_NEON, description: "neon"),
+        Variant(isa: KN_ISA_NEON, description: "neon"), Variant(isa: KN_ISA_AVX512BF16, description: "avx512bf16"),
     ].filter { kn_isa_available($0.isa) }
 
     var floats: kn_float_kernels {
         guard let table = kn_float_variant(isa) else { preconditionFailure("the processor has \(description)") }
+        return table.pointee
+    }
+
+    var rows: kn_row_kernels {
+        guard let table = kn_row_variant(isa) else { preconditionFailure("the processor has \(description)") }
+        return table.pointee
+    }
+
+    var layers: kn_layer_kernels {
+        guard let table = kn_layer_variant(isa) else { preconditionFailure("the processor has \(description)") }
         return table.pointee
     }
 

@@ -130,4 +130,56 @@ import Testing
         }
         for (result, expected) in zip(offsetsGradient.values, expectedOffsets) { #expect(abs(Double(result) - expected) < 1e-5) }
     }
+
+    @Test(arguments: Variant.available, awkwardLengths) func productsValueByValue(variant: Variant, length: Int) throws {
+        let kernels = try kernels(variant)
+        var generator = TestGenerator(state: UInt64(length) + 9)
+        let (x, y, z) = (GuardedBuffer(generator.floats(length)), GuardedBuffer(generator.floats(length)), GuardedBuffer(generator.floats(length)))
+        let (before, sums) = (x.values, z.values)
+        kernels.add_product(x.start, y.start, z.start, length)
+        kernels.multiply(x.start, y.start, length)
+        for place in 0..<length {
+            #expect(x.values[place] == before[place] * y.values[place])
+            let exact = sums[place] + before[place] * y.values[place]
+            #expect(abs(z.values[place] - exact) < 1e-6)
+        }
+    }
+
+    @Test(arguments: Variant.available, awkwardLengths) func masksAreTheNumbersOfSplitMix(variant: Variant, length: Int) throws {
+        let kernels = try kernels(variant)
+        var generator = TestGenerator(state: UInt64(length) << 40)
+        for rate in [Float(0), 0.25, 0.3, 1] {
+            let state = generator.state
+            let mask = GuardedBuffer([Float](repeating: 9, count: length))
+            kernels.dropout_mask(state, UInt32((Double(rate) * 0x1p24).rounded(.up)), 2, mask.start, length)
+            let expected: [Float] = (0..<length).map { _ in Float(generator.next() >> 40) * 0x1p-24 < rate ? 0 : 2 }
+            #expect(mask.values == expected)
+        }
+    }
+
+    /// A model that has diverged must be seen to have: whatever is made of a NaN is one.
+    @Test(arguments: Variant.available, [1, 16, 17, 40]) func nothingHidesANaN(variant: Variant, length: Int) throws {
+        let kernels = try kernels(variant)
+        let zeros = GuardedBuffer([Float](repeating: 0, count: length))
+        for bad in Set([0, length / 2, length - 1]) {
+            var values = [Float](repeating: 1, count: length)
+            values[bad] = .nan
+            for kind in Self.kinds where kind != KN_RELU {
+                let (y, z) = (GuardedBuffer(values), GuardedBuffer([Float](repeating: 0, count: length)))
+                kernels.activate(kind, zeros.start, y.start, length, z.start, length, 1, length)
+                #expect(z.values[bad].isNaN && z.values.count { $0.isNaN } == 1)
+            }
+            let weights = GuardedBuffer(values)
+            kernels.causal_softmax(weights.start, length, length, zeros.start, length, 1, length - 1, 1)
+            #expect(weights.values.allSatisfy { $0.isNaN })
+            let scores = GuardedBuffer(values)
+            #expect(variant.floats.softmax(scores.start, length).isNaN)
+            let (normalized, y) = (GuardedBuffer(zeros.values), GuardedBuffer(zeros.values))
+            let inverse = GuardedBuffer<Float>([0])
+            kernels.layer_norm(
+                GuardedBuffer(values).start, length, zeros.start, zeros.start, normalized.start, length, inverse.start,
+                y.start, length, 1, length)
+            #expect(y.values.allSatisfy { $0.isNaN })
+        }
+    }
 }

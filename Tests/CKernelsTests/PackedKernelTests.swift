@@ -110,6 +110,39 @@ import Testing
         }
     }
 
+    @Test(arguments: Variant.available, shapes) func manyQueriesScoreWhatEachDoesAlone(variant: Variant, shape: (Int, Int)) {
+        let table = Table(blocks: shape.0, groups: shape.1, seed: 33, isExtreme: shape.1 % 2 == 0)
+        let (rows, stride) = (shape.0 * Int(KN_BLOCK_ROWS), shape.0 * Int(KN_BLOCK_ROWS) + 3)
+        for count in [1, 2, 3, 4, 5, Int(KN_QUERIES_MAX)] {
+            var copy = table.table
+            let queries = (0..<count).map { table.query($0) }
+            let result = GuardedBuffer([Float](repeating: 7, count: (count - 1) * stride + rows))
+            variant.packed.score_many(&copy, queries, count, 0, shape.0, result.start, stride)
+            for query in 0..<count {
+                let scores = result.values[query * stride..<query * stride + rows]
+                #expect(Array(scores) == table.scores(kn_packed_plain, query: query))
+                if query < count - 1 { #expect(result.values[query * stride + rows] == 7) }
+            }
+        }
+    }
+
+    @Test(arguments: Variant.available, shapes) func rowsComeBackAsTheyWereQuantized(variant: Variant, shape: (Int, Int)) {
+        let table = Table(blocks: shape.0, groups: shape.1, seed: 34, isExtreme: false)
+        let (unit, scales) = (Int(KN_BLOCK_ROWS * KN_GROUP_COLUMNS), table.scales)
+        for columns in Set([1, 4 * shape.1 - 3, 4 * shape.1 - 1, 4 * shape.1].filter { $0 > 4 * (shape.1 - 1) }) {
+            for row in [0, 5, shape.0 * Int(KN_BLOCK_ROWS) - 1] {
+                var copy = table.table
+                let result = GuardedBuffer([Float](repeating: .nan, count: columns))
+                variant.packed.dequantize(&copy, row, result.start, columns)
+                let first = row / 16 * shape.1 * unit + row % 16 * Int(KN_GROUP_COLUMNS)
+                let expected = (0..<columns).map { column in
+                    Float(Int(table.weights[first + column / 4 * unit + column % 4]) - 128) * scales[row]
+                }
+                #expect(result.values == expected)
+            }
+        }
+    }
+
     @Test(arguments: Variant.available, shapes) func singleRowsScoreWhatTheirBlocksDo(variant: Variant, shape: (Int, Int)) {
         let table = Table(blocks: shape.0, groups: shape.1, seed: 21, isExtreme: shape.0 % 2 == 0)
         let scores = table.scores(kn_packed_plain)

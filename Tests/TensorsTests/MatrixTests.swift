@@ -46,6 +46,37 @@ import Testing
         }
     }
 
+    /// Large enough to be rounded, where the processor does that; below, the bits are those of floats.
+    @Test func roundedProductsAreNearAndSmallOnesAreTheSame() {
+        for (m, isLarge) in [(7, false), (40, true)] {
+            var generator = SeededNumbers(state: UInt64(m))
+            var a = Matrix(rows: m, columns: 64)
+            var b = Matrix(rows: 64, columns: 48)
+            for row in 0..<m { for column in 0..<64 { a[row, column] = generator.next() } }
+            for row in 0..<64 { for column in 0..<48 { b[row, column] = generator.next() } }
+            var exact = Matrix(rows: m, columns: 48)
+            var near = Matrix(rows: m, columns: 48)
+            multiplyNN(a, rows: 0..<m, b, rows: 64, into: &exact, accumulating: false)
+            multiplyNN(a, rows: 0..<m, b, rows: 64, into: &near, accumulating: false, precision: .rounded)
+            for row in 0..<m {
+                for column in 0..<48 {
+                    let (left, right) = (exact[row, column], near[row, column])
+                    #expect(isLarge ? abs(left - right) < 0x1p-7 * 16 : left == right)
+                }
+            }
+        }
+    }
+
+    /// Numbers in -1..<1 that are the same in every run.
+    private struct SeededNumbers {
+        var state: UInt64
+
+        mutating func next() -> Float {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Float(state >> 40) * 0x1p-23 - 1
+        }
+    }
+
     @Test(arguments: [(1, 1), (5, 3), (16, 16), (33, 70)]) func transposedTwiceIsTheSame(shape: (rows: Int, columns: Int)) {
         let a = counting(rows: shape.rows, columns: shape.columns)
         var b = Matrix(rows: shape.columns, columns: shape.rows + 2)

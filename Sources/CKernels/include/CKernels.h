@@ -19,9 +19,11 @@ typedef enum kn_isa {
     KN_ISA_AVXVNNI = 2,
     KN_ISA_AVX512VNNI = 3,
     KN_ISA_NEON = 4,
+    // AVX-512 with VNNI, and products of bfloat16 beside them.
+    KN_ISA_AVX512BF16 = 5,
 } kn_isa;
 
-enum { KN_ISA_COUNT = 5 };
+enum { KN_ISA_COUNT = 6 };
 
 // The variant in use. Chosen once when the program starts: the best that the processor has, or what
 // FRESHET_ISA names where the processor has it.
@@ -40,10 +42,14 @@ void kn_axpy_f32(float s, const float *x, float *y, size_t n);
 void kn_gemv_f32(const float *a, size_t stride, const float *x, float *y, size_t rows, size_t columns);
 // y += sum over r of x[r] * a[r]
 void kn_gemv_transposed_f32(const float *a, size_t stride, const float *x, float *y, size_t rows, size_t columns);
-// C[i][j] += sum over p of A(i, p) * B[p][j], with A(i, p) = a[i * row_step + p * column_step].
-// n is rounded up to 16: the padding of B is zero, so that of C stays zero.
+// C[i][j] = sum over p of A(i, p) * B[p][j], with A(i, p) = a[i * row_step + p * column_step]; where adding, C += that.
+// n is rounded up to 16: the padding of B is zero, so that of C is.
 void kn_gemm_f32(const float *a, size_t row_step, size_t column_step, const float *b, size_t b_stride, float *c,
-                 size_t c_stride, size_t m, size_t n, size_t k);
+                 size_t c_stride, size_t m, size_t n, size_t k, bool adding);
+// The same with both factors rounded to bfloat16, eight bits, where the processor multiplies those twice as fast;
+// elsewhere just the same. A has one of its steps 1. Within 2^-7 of the sum of the products' magnitudes.
+void kn_gemm_bf16(const float *a, size_t row_step, size_t column_step, const float *b, size_t b_stride, float *c,
+                  size_t c_stride, size_t m, size_t n, size_t k, bool adding);
 // C[i][j] += A[i] . B[j], rows of k, rounded up to 16
 void kn_gemm_nt_f32(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
                     size_t m, size_t n, size_t k);
@@ -59,8 +65,6 @@ void kn_gru_gates_f32(const float *input, const float *hidden, const float *prev
 void kn_gru_gates_backward_f32(const float *gates, const float *hidden, const float *previous,
                                const float *gradient, float *input_gradient, float *hidden_gradient,
                                float *previous_gradient, size_t d);
-// Row-wise Adagrad: returns the new accumulator, accumulator + mean(g^2).
-float kn_adagrad_row_f32(float *w, float accumulator, const float *g, float rate, float epsilon, size_t n);
 // Adam with the bias corrections already in `rate` and `epsilon` left plain:
 // w -= rate * m / (sqrt(v) * root_correction + epsilon)
 void kn_adam_f32(float *w, float *m, float *v, const float *g, float rate, float beta1, float beta2,
@@ -124,6 +128,10 @@ typedef struct kn_top_list {
 // Scores of the rows of `blocks` blocks from block `first`, 16 a block.
 void kn_score_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
                    float *scores);
+// The same bits for some queries side by side, those of a query `stride` floats behind the one before: what a layer
+// makes of many positions.
+void kn_score_many_u8i8(const kn_packed_table *table, const kn_packed_query *queries, size_t count, size_t first,
+                        size_t blocks, float *scores, size_t stride);
 // Scores of n rows in any order: the same bits.
 void kn_score_rows_u8i8(const kn_packed_table *table, const kn_packed_query *query, const uint32_t *rows, size_t n,
                         float *scores);
@@ -143,8 +151,14 @@ int32_t kn_peak_u8i8(size_t rounds);
 float kn_magnitude_f32(const float *x, size_t n);
 // q = round(x / scale), halves away from zero; scale > 0 and no magnitude above 127 * scale.
 void kn_quantize_f32i8(const float *x, float scale, int8_t *q, size_t n);
+// Makes queries of some rows of n values, `stride` floats apart, each with the scale that its largest magnitude asks
+// for; writes where the queries' values point. Returns the first row that is not finite, where it stops, else `rows`.
+size_t kn_quantize_rows_f32i8(const float *x, size_t stride, size_t rows, size_t n, kn_packed_query *queries);
+// The first n values of a row of the table, as near as int8 tells.
+void kn_dequantize_u8f32(const kn_packed_table *table, size_t row, float *x, size_t n);
 
 #include "layers.h"
+#include "rows.h"
 #include "variants.h"
 
 #endif

@@ -4,6 +4,7 @@
 #define CKERNELS_LAYERS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef enum kn_activation {
     KN_IDENTITY = 0,
@@ -15,6 +16,13 @@ typedef enum kn_activation {
     // x * sigmoid(x) (Elfwing et al. 2018)
     KN_SILU = 5,
 } kn_activation;
+
+// What keeps the variance of equal values from zero.
+#define KN_LAYER_NORM_EPSILON 1e-5f
+
+// sqrt(2 / pi), and the weight of the cubic term, of GELU's approximation.
+#define KN_GELU_SCALE 0.797884561f
+#define KN_GELU_CUBIC 0.044715f
 
 // y = (x - mean) / sqrt(variance + 1e-5) * gain + bias, row by row (Ba, Kiros and Hinton 2016). Keeps the
 // normalized rows and the inverse deviations for the way back; relative error below 1e-5.
@@ -39,6 +47,13 @@ void kn_causal_softmax_f32(float *s, size_t stride, size_t width, const float *b
 // the biases' gradient, laid out as they are.
 void kn_causal_softmax_backward_f32(const float *weights, float *gradient, size_t stride, size_t width,
                                     float *bias_gradient, size_t span, float scale, size_t first, size_t rows);
+// x *= y, value by value.
+void kn_multiply_f32(float *x, const float *y, size_t n);
+// z += x * y, value by value.
+void kn_add_product_f32(const float *x, const float *y, float *z, size_t n);
+// mask[i] = 0 where word i of SplitMix64 (Steele, Lea and Flood 2014) behind `state` is below `limit` in its highest 24
+// bits, else `kept`.
+void kn_dropout_mask_f32(uint64_t state, uint32_t limit, float kept, float *mask, size_t n);
 
 // The variants, for tests and benchmarks; see variants.h.
 typedef struct kn_layer_kernels {
@@ -50,6 +65,9 @@ typedef struct kn_layer_kernels {
     void (*activate_backward)(kn_activation, const float *, size_t, float *, size_t, float *, size_t, size_t);
     void (*causal_softmax)(float *, size_t, size_t, const float *, size_t, float, size_t, size_t);
     void (*causal_softmax_backward)(const float *, float *, size_t, size_t, float *, size_t, float, size_t, size_t);
+    void (*multiply)(float *, const float *, size_t);
+    void (*add_product)(const float *, const float *, float *, size_t);
+    void (*dropout_mask)(uint64_t, uint32_t, float, float *, size_t);
 } kn_layer_kernels;
 
 // NULL where the processor cannot run it.

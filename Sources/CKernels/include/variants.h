@@ -10,22 +10,26 @@ typedef struct kn_float_kernels {
     void (*axpy)(float, const float *, float *, size_t);
     void (*gemv)(const float *, size_t, const float *, float *, size_t, size_t);
     void (*gemv_transposed)(const float *, size_t, const float *, float *, size_t, size_t);
-    void (*gemm)(const float *, size_t, size_t, const float *, size_t, float *, size_t, size_t, size_t, size_t);
+    void (*gemm)(const float *, size_t, size_t, const float *, size_t, float *, size_t, size_t, size_t, size_t, bool);
+    void (*gemm_bf16)(const float *, size_t, size_t, const float *, size_t, float *, size_t, size_t,
+                      size_t, size_t, bool);
     void (*gemm_nt)(const float *, size_t, const float *, size_t, float *, size_t, size_t, size_t, size_t);
     void (*transpose)(const float *, size_t, float *, size_t, size_t, size_t);
     float (*softmax)(float *, size_t);
     void (*gru_gates)(const float *, const float *, const float *, float *, float *, size_t);
     void (*gru_gates_backward)(const float *, const float *, const float *, const float *, float *, float *,
                                float *, size_t);
-    float (*adagrad_row)(float *, float, const float *, float, float, size_t);
     void (*adam)(float *, float *, float *, const float *, float, float, float, float, float, size_t);
     float (*magnitude)(const float *, size_t);
     void (*quantize)(const float *, float, int8_t *, size_t);
+    size_t (*quantize_rows)(const float *, size_t, size_t, size_t, kn_packed_query *);
     uint64_t (*read_words)(const uint64_t *, size_t);
 } kn_float_kernels;
 
 typedef struct kn_packed_kernels {
     void (*score)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, float *);
+    void (*score_many)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, size_t, float *, size_t);
+    void (*dequantize)(const kn_packed_table *, size_t, float *, size_t);
     void (*score_rows)(const kn_packed_table *, const kn_packed_query *, const uint32_t *, size_t, float *);
     void (*top)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, const kn_top_list *);
     void (*top_many)(const kn_packed_table *, const kn_packed_query *, size_t, size_t, size_t, const kn_top_list *);
@@ -42,6 +46,7 @@ extern const kn_packed_kernels kn_packed_plain;
 #if defined(__x86_64__)
 extern const kn_float_kernels kn_float_avx2;
 extern const kn_float_kernels kn_float_avx512;
+extern const kn_float_kernels kn_float_avx512bf16;
 extern const kn_packed_kernels kn_packed_avx2;
 extern const kn_packed_kernels kn_packed_avxvnni;
 extern const kn_packed_kernels kn_packed_avx512vnni;

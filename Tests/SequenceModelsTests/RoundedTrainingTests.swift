@@ -1,0 +1,83 @@
+import Tensors
+import Testing
+
+@testable import SequenceModels
+
+/// A large batch may be multiplied in bfloat16, and its products are written over what was there: neither may show
+/// beyond rounding.
+@Suite struct RoundedTrainingTests {
+    private static let kinds: [EncoderKind] = [.gru, .attention, .convolution]
+    private static let width = 64
+
+    private func subject(_ kind: EncoderKind) -> EncoderSubject {
+        EncoderSubject(dimensions: Self.width, scatter: 0) { kind.makeEncoder(positionsMax: 400, dimensions: Self.width, using: &$0) }
+    }
+
+    /// The gradient of every tensor, one behind another, added up over some batches.
+    private func gradient(_ subject: EncoderSubject, _ batches: [[[SessionEvent]]]) -> [Double] {
+        var sums: [Double] = []
+        let table = EncoderSubject.table(dimensions: Self.width)
+        for windows in batches {
+            let batch = EncoderSubject.batch(windows)
+            var slopes = Matrix(rows: batch.positionCount, columns: Self.width)
+            // The slope of a position depends on what it reads only, not on where it lies in a batch.
+            for position in 0..<batch.positionCount {
+                let item = Int(batch.inputs[position])
+                for column in 0..<Self.width { slopes[position, column] = Float((item * 7 + column * 13) % 11 - 5) / 5 }
+            }
+            var rows = RowGradients(slotsMax: EncoderSubject.items, dimensions: Self.width)
+            var dropout = Dropout.none
+            subject.encoder.clearGradients()
+            subject.encoder.forward(batch, table, dropout: &dropout)
+            subject.encoder.backward(batch, table, hiddenGradient: slopes, rows: &rows)
+            var place = 0
+            subject.encoder.forEachParameter { parameter in
+                for row in 0..<parameter.rows {
+                    for column in 0..<parameter.columns {
+                        if sums.count == place { sums.append(0) }
+                        sums[place] += Double(parameter.gradient[row, column])
+                        place += 1
+                    }
+                }
+            }
+        }
+        return sums
+    }
+
+    /// Windows alone are too small to be rounded: their gradients add up to that of all of them together.
+    @Test(arguments: kinds) func aLargeBatchHasTheGradientOfItsWindows(kind: EncoderKind) {
+        let subject = subject(kind)
+        let windows = EncoderSubject.windows((0..<60).map { 1 + $0 % 7 }, seed: 12)
+        let together = gradient(subject, [windows])
+        let alone = gradient(subject, windows.map { [$0] })
+        let error = zip(together, alone).reduce(0.0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
+        let length = alone.reduce(0.0) { $0 + $1 * $1 }.squareRoot()
+        #expect(length > 1)
+        // Of two that are nearly equal, rounding may make the other one the larger: convolutions pool.
+        #expect(error < (kind == .convolution ? 0.03 : 0.01) * length, "\(error) of \(length)")
+    }
+
+    @Test(arguments: kinds) func aStepForgetsTheGradientBefore(kind: EncoderKind) {
+        let windows = EncoderSubject.windows([5, 2, 9], seed: 4)
+        let (fresh, used) = (subject(kind), subject(kind))
+        used.encoder.forEachParameter { $0.gradient.fill(1e6, rows: 0..<$0.rows) }
+        #expect(gradient(used, [windows]) == gradient(fresh, [windows]))
+    }
+
+    /// A mask costs a draw a value, in the order of the rows: a checkpoint goes on with the very numbers.
+    @Test(arguments: [5, 16, 64]) func masksAreTheGeneratorsNumbers(columns: Int) {
+        var dropout = Dropout(rate: 0.3, seed: 9)
+        var mask = Matrix(rows: 6, columns: columns)
+        dropout.draw(&mask, rows: 2..<5)
+        var generator = SeededGenerator(seed: 9)
+        for row in 2..<5 {
+            for column in 0..<columns {
+                let (value, expected): (Float, Float) = (mask[row, column], generator.nextUnit() < 0.3 ? 0 : 1 / (1 - 0.3))
+                #expect(value == expected)
+            }
+        }
+        #expect(dropout.generator.state == generator.state)
+        let untouched = mask[5, 0]
+        #expect(untouched == 0)
+    }
+}

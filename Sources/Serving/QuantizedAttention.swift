@@ -9,46 +9,64 @@ internal import Tensors
 /// values of all.
 final class QuantizedAttention: QuantizedEncoder {
     private let encoder: AttentionEncoder
-    private let blocks: [QuantizedAttentionBlock]
-    private var features: ServedFeatures
-    private var finalNorm: ServedNorm
-    /// What the blocks add to, [L x D].
-    private var stream: Matrix
-    /// [1 x D]
-    private var vector: Matrix
+    private var parts: Parts
 
     /// - Parameter encoder: the float twin, of a width that is a multiple of 16.
     init(_ encoder: AttentionEncoder) {
-        let (dimensions, positionsMax) = (encoder.dimensions, encoder.positionsMax)
         self.encoder = encoder
-        blocks = encoder.blocks.map {
-            QuantizedAttentionBlock($0, encoder.configuration, positionsMax: positionsMax, dimensions: dimensions)
-        }
-        features = ServedFeatures(dimensions: dimensions)
-        finalNorm = ServedNorm(dimensions: dimensions)
-        stream = Matrix(rows: positionsMax, columns: dimensions)
-        vector = Matrix(rows: 1, columns: dimensions)
+        parts = Parts(encoder)
     }
 
-    func refresh() throws(TensorError) {
-        for block in blocks { try block.refresh() }
-        features.refresh(from: encoder.features)
-        finalNorm.refresh(from: encoder.finalNorm)
-    }
+    func refresh() throws(TensorError) { try parts.refresh(from: encoder) }
 
     func encode(
         _ window: Span<SessionEvent>, items: borrowing QuantizedTable, into hidden: inout Matrix
     ) throws(TensorError) {
         guard window.count > 0 else { return hidden.fill(0, rows: 0..<1) }
-        for position in 0..<window.count { read(position, of: window, items: items, into: position) }
-        for block in blocks.dropLast() { try block.encode(&stream, positions: window.count) }
-        try blocks.last?.encodeLast(&stream, positions: window.count)
-        finalNorm.apply(stream, row: window.count - 1, into: &hidden)
+        try parts.encode(window, items: items, into: &hidden)
+    }
+}
+
+/// One value, which a call reaches for once: each property of a class is watched while it is changed.
+private struct Parts: ~Copyable {
+    private let inputScale: Float
+    private let blocks: [QuantizedAttentionBlock]
+    private var features: ServedFeatures
+    private var finalNorm: ServedNorm
+    /// What the blocks add to, [L x D].
+    private var stream: Matrix
+    /// [L x D]
+    private var normed: Matrix
+
+    init(_ encoder: AttentionEncoder) {
+        let (dimensions, positionsMax) = (encoder.dimensions, encoder.positionsMax)
+        inputScale = encoder.configuration.inputScale
+        blocks = encoder.blocks.map {
+            QuantizedAttentionBlock($0, encoder.configuration, positionsMax: positionsMax, dimensions: dimensions)
+        }
+        features = ServedFeatures(dimensions: dimensions)
+        finalNorm = ServedNorm(rowsMax: positionsMax, dimensions: dimensions)
+        stream = Matrix(rows: positionsMax, columns: dimensions)
+        normed = Matrix(rows: positionsMax, columns: dimensions)
     }
 
-    private func read(_ position: Int, of window: Span<SessionEvent>, items: borrowing QuantizedTable, into row: Int) {
-        features.read(position, of: window, items: items, into: &vector)
-        stream.copyRow(row, from: vector, row: 0)
-        if encoder.configuration.inputScale != 1 { stream.scaleRow(row, by: encoder.configuration.inputScale) }
+    mutating func refresh(from encoder: AttentionEncoder) throws(TensorError) {
+        for block in blocks { try block.refresh() }
+        features.refresh(from: encoder.features)
+        finalNorm.refresh(from: encoder.finalNorm)
+    }
+
+    mutating func encode(
+        _ window: Span<SessionEvent>, items: borrowing QuantizedTable, into hidden: inout Matrix
+    ) throws(TensorError) {
+        let last = window.count - 1
+        for position in 0...last {
+            features.read(position, of: window, items: items, into: &stream, row: position)
+            if inputScale != 1 { stream.scaleRow(position, by: inputScale) }
+        }
+        for block in blocks.dropLast() { try block.encode(&stream, positions: window.count) }
+        try blocks.last?.encodeLast(&stream, positions: window.count)
+        finalNorm.apply(stream, rows: last..<last + 1, into: &normed)
+        hidden.copyRow(0, from: normed, row: last)
     }
 }

@@ -3,8 +3,29 @@ internal import Tensors
 
 // L = events of a window, D = width, F = width of the feed-forward layer
 
-/// One block of a `QuantizedAttention`.
+/// One block of a `QuantizedAttention`: a class only to stand in a list. Its parts are one value, which a call
+/// reaches for once: each property of a class is watched while it is changed.
 final class QuantizedAttentionBlock {
+    private var parts: QuantizedAttentionParts
+
+    init(_ source: AttentionBlock, _ configuration: AttentionConfiguration, positionsMax: Int, dimensions: Int) {
+        parts = QuantizedAttentionParts(source, configuration, positionsMax: positionsMax, dimensions: dimensions)
+    }
+
+    func refresh() throws(TensorError) { try parts.refresh() }
+
+    /// Every position of the stream.
+    func encode(_ stream: inout Matrix, positions: Int) throws(TensorError) {
+        try parts.encode(&stream, positions: positions)
+    }
+
+    /// The last position of the stream; those before it are left as they are.
+    func encodeLast(_ stream: inout Matrix, positions: Int) throws(TensorError) {
+        try parts.encodeLast(&stream, positions: positions)
+    }
+}
+
+private struct QuantizedAttentionParts: ~Copyable {
     private let source: AttentionBlock
     private var attentionNorm: ServedNorm
     private var forwardNorm: ServedNorm
@@ -18,26 +39,27 @@ final class QuantizedAttentionBlock {
     /// The score's offset for each distance, the last column that of distance 0, [heads x L].
     private var offsets: Matrix
 
-    /// [1 x D], and the same quantized.
+    /// What a layer reads, [L x D] and [L x F], and the same quantized.
     private var normed: Matrix
-    private var query: QuantizedQueries
+    private var rows: QuantizedQueries
+    private var wideRows: QuantizedQueries
     /// [L x D] each.
     private var queries: Matrix
     private var keys: Matrix
     private var values: Matrix
     private var attended: Matrix
-    /// [1 x F] each.
+    private var added: Matrix
+    /// [L x F] each.
     private var wide: Matrix
     private var activated: Matrix
+    /// [1 x F]
     private var noBias: Matrix
-    /// [1 x D]
-    private var added: Matrix
 
     init(_ source: AttentionBlock, _ configuration: AttentionConfiguration, positionsMax: Int, dimensions: Int) {
         let wideDimensions = configuration.expansion * dimensions
         self.source = source
-        attentionNorm = ServedNorm(dimensions: dimensions)
-        forwardNorm = ServedNorm(dimensions: dimensions)
+        attentionNorm = ServedNorm(rowsMax: positionsMax, dimensions: dimensions)
+        forwardNorm = ServedNorm(rowsMax: positionsMax, dimensions: dimensions)
         queryLayer = QuantizedLayer(inputs: dimensions, outputs: dimensions)
         keyLayer = QuantizedLayer(inputs: dimensions, outputs: dimensions)
         valueLayer = QuantizedLayer(inputs: dimensions, outputs: dimensions)
@@ -47,19 +69,20 @@ final class QuantizedAttentionBlock {
         attention = CausalAttention(
             positionsMax: positionsMax, heads: configuration.heads, width: dimensions / configuration.heads)
         offsets = Matrix(rows: configuration.heads, columns: positionsMax)
-        normed = Matrix(rows: 1, columns: dimensions)
-        query = QuantizedQueries(capacity: 1, columns: dimensions)
+        normed = Matrix(rows: positionsMax, columns: dimensions)
+        rows = QuantizedQueries(capacity: positionsMax, columns: dimensions)
+        wideRows = QuantizedQueries(capacity: positionsMax, columns: wideDimensions)
         queries = Matrix(rows: positionsMax, columns: dimensions)
         keys = Matrix(rows: positionsMax, columns: dimensions)
         values = Matrix(rows: positionsMax, columns: dimensions)
         attended = Matrix(rows: positionsMax, columns: dimensions)
-        wide = Matrix(rows: 1, columns: wideDimensions)
-        activated = Matrix(rows: 1, columns: wideDimensions)
+        added = Matrix(rows: positionsMax, columns: dimensions)
+        wide = Matrix(rows: positionsMax, columns: wideDimensions)
+        activated = Matrix(rows: positionsMax, columns: wideDimensions)
         noBias = Matrix(rows: 1, columns: wideDimensions)
-        added = Matrix(rows: 1, columns: dimensions)
     }
 
-    func refresh() throws(TensorError) {
+    mutating func refresh() throws(TensorError) {
         try queryLayer.refresh(source.queryLayer.weights.value)
         try keyLayer.refresh(source.keyLayer.weights.value)
         try valueLayer.refresh(source.valueLayer.weights.value)
@@ -76,45 +99,44 @@ final class QuantizedAttentionBlock {
         }
     }
 
-    /// Every position of the stream.
-    func encode(_ stream: inout Matrix, positions: Int) throws(TensorError) {
-        for position in 0..<positions {
-            try prepare(stream, position)
-            queryLayer.apply(query, into: &queries, row: position)
-        }
+    /// Every position of the stream: a layer goes over all of them before the next one does.
+    mutating func encode(_ stream: inout Matrix, positions: Int) throws(TensorError) {
+        try prepare(stream, positions)
+        queryLayer.apply(rows, count: positions, into: &queries, from: 0)
         attention.forward(
             queries: queries, keys: keys, values: values, rows: 0..<positions, place: 0, offsets: offsets, into: &attended)
-        for position in 0..<positions { try finish(&stream, position) }
+        try finish(&stream, 0..<positions)
     }
 
     /// The last position of the stream; those before it are left as they are.
-    func encodeLast(_ stream: inout Matrix, positions: Int) throws(TensorError) {
-        for position in 0..<positions { try prepare(stream, position) }
+    mutating func encodeLast(_ stream: inout Matrix, positions: Int) throws(TensorError) {
+        try prepare(stream, positions)
         let last = positions - 1
-        queryLayer.apply(query, into: &queries, row: last)
+        queryLayer.apply(rows, slot: last, into: &queries, row: last)
         attention.forwardLast(
             queries: queries, keys: keys, values: values, rows: 0..<positions, offsets: offsets, into: &attended)
-        try finish(&stream, last)
+        try finish(&stream, last..<positions)
     }
 
-    /// Key and value of a position; leaves its normed, quantized vector in `query`.
-    private func prepare(_ stream: borrowing Matrix, _ position: Int) throws(TensorError) {
-        attentionNorm.apply(stream, row: position, into: &normed)
-        try query.quantize(normed, row: 0, into: 0)
-        keyLayer.apply(query, into: &keys, row: position)
-        valueLayer.apply(query, into: &values, row: position)
+    /// Keys and values of the first positions; leaves their normed, quantized vectors in `rows`.
+    private mutating func prepare(_ stream: borrowing Matrix, _ positions: Int) throws(TensorError) {
+        attentionNorm.apply(stream, rows: 0..<positions, into: &normed)
+        try rows.quantize(normed, rows: 0..<positions)
+        keyLayer.apply(rows, count: positions, into: &keys, from: 0)
+        valueLayer.apply(rows, count: positions, into: &values, from: 0)
     }
 
-    /// Adds what was attended to, and then the feed-forward layer's result, to a position of the stream.
-    private func finish(_ stream: inout Matrix, _ position: Int) throws(TensorError) {
-        try query.quantize(attended, row: position, into: 0)
-        outputLayer.apply(query, into: &added, row: 0)
-        stream.addRow(position, from: added, row: 0, scale: 1)
-        forwardNorm.apply(stream, row: position, into: &normed)
-        try query.quantize(normed, row: 0, into: 0)
-        wideningLayer.apply(query, into: &wide, row: 0)
-        source.activation.forward(bias: noBias, &wide, into: &activated, rows: 0..<1)
-        try narrowingLayer.apply(activated, row: 0, into: &added)
-        stream.addRow(position, from: added, row: 0, scale: 1)
+    /// Adds what was attended to, and then the feed-forward layer's result, to some positions of the stream.
+    private mutating func finish(_ stream: inout Matrix, _ positions: Range<Int>) throws(TensorError) {
+        try rows.quantize(attended, rows: positions)
+        outputLayer.apply(rows, count: positions.count, into: &added, from: positions.lowerBound)
+        stream.add(added, rows: positions)
+        forwardNorm.apply(stream, rows: positions, into: &normed)
+        try rows.quantize(normed, rows: positions)
+        wideningLayer.apply(rows, count: positions.count, into: &wide, from: positions.lowerBound)
+        source.activation.forward(bias: noBias, &wide, into: &activated, rows: positions)
+        try wideRows.quantize(activated, rows: positions)
+        narrowingLayer.apply(wideRows, count: positions.count, into: &added, from: positions.lowerBound)
+        stream.add(added, rows: positions)
     }
 }

@@ -10,8 +10,6 @@ final class QuantizedConvolution: QuantizedEncoder {
     private let network: any QuantizedConvolutionNetwork
     /// What is read, [events x D].
     private var inputs: Matrix
-    /// [1 x D]
-    private var vector: Matrix
 
     /// - Parameter encoder: the float twin; its widths are multiples of 16.
     init(_ encoder: ConvolutionEncoder) {
@@ -24,7 +22,6 @@ final class QuantizedConvolution: QuantizedEncoder {
             network = QuantizedDilated(blocks, positionsMax: encoder.positionsMax, dimensions: encoder.dimensions)
         }
         inputs = Matrix(rows: encoder.positionsMax, columns: encoder.dimensions)
-        vector = Matrix(rows: 1, columns: encoder.dimensions)
     }
 
     func refresh() throws(TensorError) {
@@ -38,8 +35,7 @@ final class QuantizedConvolution: QuantizedEncoder {
         guard window.count > 0 else { return hidden.fill(0, rows: 0..<1) }
         let first = max(0, window.count - (network.eventsMax ?? window.count))
         for position in first..<window.count {
-            features.read(position, of: window, items: items, into: &vector)
-            inputs.copyRow(position - first, from: vector, row: 0)
+            features.read(position, of: window, items: items, into: &inputs, row: position - first)
         }
         try network.encode(&inputs, events: window.count - first, into: &hidden)
     }

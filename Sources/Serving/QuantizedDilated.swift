@@ -28,26 +28,27 @@ final class QuantizedDilated: QuantizedConvolutionNetwork {
         private var secondNorm: ServedNorm
         private var first: QuantizedLayer
         private var second: QuantizedLayer
-        /// [L x D]: what a convolution reads, and what lies between the two.
+        /// [L x D] each: before and after ReLU, and what lies between the two convolutions.
+        private var normed: Matrix
         private var rectified: Matrix
         private var middle: Matrix
-        /// [1 x D] and [1 x 3D]
-        private var normed: Matrix
-        private var row: Matrix
+        /// The three events of each position side by side, [L x 3D], and the same quantized.
         private var unfolded: Matrix
+        private var rows: QuantizedQueries
+        /// [1 x D]
         private var noBias: Matrix
 
         init(_ source: DilatedBlock, positionsMax: Int, dimensions: Int) {
             self.source = source
-            firstNorm = ServedNorm(dimensions: dimensions)
-            secondNorm = ServedNorm(dimensions: dimensions)
+            firstNorm = ServedNorm(rowsMax: positionsMax, dimensions: dimensions)
+            secondNorm = ServedNorm(rowsMax: positionsMax, dimensions: dimensions)
             first = QuantizedLayer(inputs: ConvolutionLayer.size * dimensions, outputs: dimensions)
             second = QuantizedLayer(inputs: ConvolutionLayer.size * dimensions, outputs: dimensions)
+            normed = Matrix(rows: positionsMax, columns: dimensions)
             rectified = Matrix(rows: positionsMax, columns: dimensions)
             middle = Matrix(rows: positionsMax, columns: dimensions)
-            normed = Matrix(rows: 1, columns: dimensions)
-            row = Matrix(rows: 1, columns: dimensions)
-            unfolded = Matrix(rows: 1, columns: ConvolutionLayer.size * dimensions)
+            unfolded = Matrix(rows: positionsMax, columns: ConvolutionLayer.size * dimensions)
+            rows = QuantizedQueries(capacity: positionsMax, columns: ConvolutionLayer.size * dimensions)
             noBias = Matrix(rows: 1, columns: dimensions)
         }
 
@@ -59,41 +60,30 @@ final class QuantizedDilated: QuantizedConvolutionNetwork {
         }
 
         func encode(_ stream: inout Matrix, events: Int) throws(TensorError) {
-            for event in 0..<events {
-                firstNorm.apply(stream, row: event, into: &normed)
-                rectify(event)
-            }
-            for event in 0..<events {
-                unfold(event, dilation: source.firstConvolution.dilation)
-                try first.apply(unfolded, row: 0, into: &row)
-                middle.copyRow(event, from: row, row: 0)
-            }
-            for event in 0..<events {
-                secondNorm.apply(middle, row: event, into: &normed)
-                rectify(event)
-            }
-            for event in 0..<events {
-                unfold(event, dilation: source.secondConvolution.dilation)
-                try second.apply(unfolded, row: 0, into: &row)
-                stream.addRow(event, from: row, row: 0, scale: 1)
-            }
+            firstNorm.apply(stream, rows: 0..<events, into: &normed)
+            try unfold(events, dilation: source.firstConvolution.dilation)
+            first.apply(rows, count: events, into: &middle, from: 0)
+            secondNorm.apply(middle, rows: 0..<events, into: &normed)
+            try unfold(events, dilation: source.secondConvolution.dilation)
+            second.apply(rows, count: events, into: &middle, from: 0)
+            stream.add(middle, rows: 0..<events)
         }
 
-        private func rectify(_ event: Int) {
-            Activation.relu.forward(bias: noBias, &normed, into: &row, rows: 0..<1)
-            rectified.copyRow(event, from: row, row: 0)
-        }
-
-        private func unfold(_ event: Int, dilation: Int) {
+        /// What a convolution reads at each event, in `rows`.
+        private func unfold(_ events: Int, dilation: Int) throws(TensorError) {
+            Activation.relu.forward(bias: noBias, &normed, into: &rectified, rows: 0..<events)
             let width = rectified.columns
-            for part in 0..<ConvolutionLayer.size {
-                let source = event - (ConvolutionLayer.size - 1 - part) * dilation
-                if source >= 0 {
-                    unfolded.copyRow(0, column: part * width, from: rectified, row: source)
-                } else {
-                    unfolded.fillRow(0, columns: part * width..<(part + 1) * width, with: 0)
+            for event in 0..<events {
+                for part in 0..<ConvolutionLayer.size {
+                    let source = event - (ConvolutionLayer.size - 1 - part) * dilation
+                    if source >= 0 {
+                        unfolded.copyRow(event, column: part * width, from: rectified, row: source)
+                    } else {
+                        unfolded.fillRow(event, columns: part * width..<(part + 1) * width, with: 0)
+                    }
                 }
             }
+            try rows.quantize(unfolded, rows: 0..<events)
         }
     }
 }

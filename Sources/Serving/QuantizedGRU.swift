@@ -4,7 +4,24 @@ internal import Tensors
 // D = hidden width
 
 /// `GRU` in int8. Both products of a step are int8; gates and state are float.
+///
+/// Its parts are one value, which a call reaches for once: each property of a class is watched while it is changed.
 final class QuantizedGRU: QuantizedEncoder {
+    private var parts: QuantizedGRUParts
+
+    /// - Parameter encoder: the float twin, of a width that is a multiple of 16.
+    init(_ encoder: GRUEncoder) { parts = QuantizedGRUParts(encoder) }
+
+    func refresh() throws(TensorError) { try parts.refresh() }
+
+    func encode(
+        _ window: Span<SessionEvent>, items: borrowing QuantizedTable, into hidden: inout Matrix
+    ) throws(TensorError) {
+        try parts.encode(window, items: items, into: &hidden)
+    }
+}
+
+private struct QuantizedGRUParts: ~Copyable {
     private let encoder: GRUEncoder
     /// W_i with b_i as the rows' biases, [3D x D].
     private var inputWeights: QuantizedTable
@@ -22,7 +39,6 @@ final class QuantizedGRU: QuantizedEncoder {
     private var next: Matrix
     private var features: ServedFeatures
 
-    /// - Parameter encoder: the float twin, of a width that is a multiple of 16.
     init(_ encoder: GRUEncoder) {
         let dimensions = encoder.dimensions
         self.encoder = encoder
@@ -38,7 +54,7 @@ final class QuantizedGRU: QuantizedEncoder {
         features = ServedFeatures(dimensions: dimensions)
     }
 
-    func refresh() throws(TensorError) {
+    mutating func refresh() throws(TensorError) {
         for row in 0..<inputWeights.capacity {
             try inputWeights.setRow(
                 row, from: encoder.parameters.inputWeights.value, sourceRow: row,
@@ -50,12 +66,12 @@ final class QuantizedGRU: QuantizedEncoder {
         features.refresh(from: encoder.parameters.features)
     }
 
-    func encode(
+    mutating func encode(
         _ window: Span<SessionEvent>, items: borrowing QuantizedTable, into hidden: inout Matrix
     ) throws(TensorError) {
         hidden.fill(0, rows: 0..<1)
         for position in 0..<window.count {
-            features.read(position, of: window, items: items, into: &vector)
+            features.read(position, of: window, items: items, into: &vector, row: 0)
             try input.quantize(vector, row: 0, into: 0)
             try state.quantize(hidden, row: 0, into: 0)
             inputGates.withMutableRow(0) { inputWeights.scores(input, 0, into: &$0) }

@@ -7,6 +7,7 @@ internal import Tensors
 struct QuantizedLayer: ~Copyable {
     /// W, with the biases as the rows' biases, [O x I].
     private var weights: QuantizedTable
+    /// For rows that come as floats, one at a time.
     private var queries: QuantizedQueries
 
     /// - Parameter outputs: a multiple of 16.
@@ -30,11 +31,17 @@ struct QuantizedLayer: ~Copyable {
     /// y[row] = W x[row] + b
     mutating func apply(_ x: borrowing Matrix, row: Int, into y: inout Matrix) throws(TensorError) {
         try queries.quantize(x, row: row, into: 0)
-        apply(queries, into: &y, row: row)
+        apply(queries, slot: 0, into: &y, row: row)
     }
 
-    /// y[row] = W q + b of a row that is quantized already.
-    func apply(_ query: borrowing QuantizedQueries, into y: inout Matrix, row: Int) {
-        y.withMutableRow(row) { weights.scores(query, 0, into: &$0) }
+    /// y = W q + b for the first `count` of rows that are quantized already, into the rows from `first` on: each as if
+    /// it were alone.
+    func apply(_ rows: borrowing QuantizedQueries, count: Int, into y: inout Matrix, from first: Int) {
+        weights.scores(rows, count: count, into: &y, from: first)
+    }
+
+    /// y[row] = W q + b of one row that is quantized already.
+    func apply(_ rows: borrowing QuantizedQueries, slot: Int, into y: inout Matrix, row: Int) {
+        y.withMutableRow(row) { weights.scores(rows, slot, into: &$0) }
     }
 }

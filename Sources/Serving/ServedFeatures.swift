@@ -22,12 +22,14 @@ struct ServedFeatures: ~Copyable {
         repetitions.copy(features.repetitions.value)
     }
 
-    /// Fills row 0 of `vector`, [1 x D].
-    func read(_ position: Int, of window: Span<SessionEvent>, items: borrowing QuantizedTable, into vector: inout Matrix) {
+    /// Fills a row of `vectors`, [at least row + 1 x D].
+    func read(
+        _ position: Int, of window: Span<SessionEvent>, items: borrowing QuantizedTable, into vectors: inout Matrix, row: Int
+    ) {
         let event = window[position]
-        vector.withMutableRow(0) { items.dequantizeRow(Int(event.item), into: &$0) }
-        vector.addRow(0, from: types, row: Int(event.type), scale: 1)
-        vector.addRow(0, from: gaps, row: Int(event.gap), scale: 1)
-        vector.addRow(0, from: repetitions, row: SessionEvent.repetition(position, in: window), scale: 1)
+        vectors.withMutableRow(row) { items.dequantizeRow(Int(event.item), into: &$0) }
+        vectors.addRow(row, from: types, row: Int(event.type), scale: 1)
+        vectors.addRow(row, from: gaps, row: Int(event.gap), scale: 1)
+        vectors.addRow(row, from: repetitions, row: SessionEvent.repetition(position, in: window), scale: 1)
     }
 }

@@ -1,22 +1,22 @@
 internal import SequenceModels
 internal import Tensors
 
-/// A layer norm as it is served, a row at a time.
+// L = rows at most, D = width
+
+/// A layer norm as it is served.
 struct ServedNorm: ~Copyable {
     /// [1 x D] each.
     private var gain: Matrix
     private var bias: Matrix
+    /// What only a way back would need, [L x D] and [1 x L].
     private var normalized: Matrix
-    /// [1 x 1]
-    private var inverseDeviation: Matrix
-    private var row: Matrix
+    private var inverseDeviations: Matrix
 
-    init(dimensions: Int) {
+    init(rowsMax: Int, dimensions: Int) {
         gain = Matrix(rows: 1, columns: dimensions)
         bias = Matrix(rows: 1, columns: dimensions)
-        normalized = Matrix(rows: 1, columns: dimensions)
-        row = Matrix(rows: 1, columns: dimensions)
-        inverseDeviation = Matrix(rows: 1, columns: 1)
+        normalized = Matrix(rows: rowsMax, columns: dimensions)
+        inverseDeviations = Matrix(rows: 1, columns: rowsMax)
     }
 
     mutating func refresh(from layer: borrowing NormLayer) {
@@ -24,11 +24,10 @@ struct ServedNorm: ~Copyable {
         bias.copy(layer.bias.value)
     }
 
-    /// Row `row` of x, normalized, into row 0 of `result`.
-    mutating func apply(_ x: borrowing Matrix, row index: Int, into result: inout Matrix) {
-        row.copyRow(0, from: x, row: index)
+    /// Some rows of x, normalized, into the same rows of `result`.
+    mutating func apply(_ x: borrowing Matrix, rows: Range<Int>, into result: inout Matrix) {
         layerNorm(
-            row, gain: gain, bias: bias, rows: 0..<1, normalized: &normalized, inverseDeviations: &inverseDeviation,
+            x, gain: gain, bias: bias, rows: rows, normalized: &normalized, inverseDeviations: &inverseDeviations,
             into: &result)
     }
 }

@@ -40,13 +40,15 @@ extension DeliveryLoop {
         _ partitions: [TopicPartition], committed: [TopicPartition: Int64]
     ) throws(StreamingError) {
         guard !partitions.isEmpty else { return }
-        var starts: [TopicPartition: StartOffset] = [:]
+        let committed = try markBeginnings(of: partitions, committed: committed)
+        var starts: [TopicPartition: Int64] = [:]
         for partition in partitions {
-            answeredBefore[partition] = committed[partition] ?? 0
-            tracker.start(partition, committed: committed[partition] ?? 0)
-            let start = try start(of: partition, committed: committed[partition])
-            starts[partition] = start
-            if case .offset(let offset) = start { positions[partition] = offset } else { positions[partition] = nil }
+            let answered = committed[partition] ?? 0
+            answeredBefore[partition] = answered
+            tracker.start(partition, committed: answered)
+            let offset = try start(of: partition, committed: answered)
+            starts[partition] = offset
+            positions[partition] = offset
         }
         try consumer.assign(starts)
         awaitingStart.subtract(partitions)
@@ -56,21 +58,36 @@ extension DeliveryLoop {
         notice(.assigned(partitions))
     }
 
-    /// Where reading starts. Records that should have been read and are gone are counted.
-    private mutating func start(
-        of partition: TopicPartition, committed: Int64?
-    ) throws(StreamingError) -> StartOffset {
-        let learned = engine.nextOffsets[partition]
-        guard committed != nil || learned != nil else { return .unread }
-        let range = try consumer.offsetRange(of: partition, timeout: Self.questionTimeout)
-        let wanted = min(committed ?? learned ?? 0, learned ?? committed ?? 0)
-        if wanted < range.lowerBound {
-            let count = range.lowerBound - wanted
-            figures.lost += UInt64(count)
-            notice(.lost(partition, from: wanted, count: count))
-            return .offset(range.lowerBound)
+    /// Commits where reading begins, for partitions that the group has committed nothing of, before the first
+    /// record is read. A group that had no word of it would not know, after retention, what was owed an answer.
+    ///
+    /// - Returns: what the group has committed of each partition.
+    private mutating func markBeginnings(
+        of partitions: [TopicPartition], committed: [TopicPartition: Int64]
+    ) throws(StreamingError) -> [TopicPartition: Int64] {
+        var beginnings: [TopicPartition: Int64] = [:]
+        for partition in partitions where committed[partition] == nil {
+            // A group that has forgotten what it committed has everything that is there answered again.
+            let isUnread = engine.nextOffsets[partition] == nil
+            beginnings[partition] = isUnread
+                ? try consumer.firstOffset(of: partition, timeout: Self.questionTimeout)
+                : try consumer.offsetRange(of: partition, timeout: Self.questionTimeout).lowerBound
         }
-        return committed == nil ? .unread : .offset(wanted)
+        guard !beginnings.isEmpty else { return committed }
+        try consumer.commit(beginnings, waiting: true)
+        figures.committed.merge(beginnings) { _, new in new }
+        return committed.merging(beginnings) { _, new in new }
+    }
+
+    /// Where reading starts. Records that should have been read and are gone are counted.
+    private mutating func start(of partition: TopicPartition, committed: Int64) throws(StreamingError) -> Int64 {
+        let range = try consumer.offsetRange(of: partition, timeout: Self.questionTimeout)
+        let wanted = min(committed, engine.nextOffsets[partition] ?? committed)
+        guard wanted < range.lowerBound else { return wanted }
+        let count = range.lowerBound - wanted
+        figures.lost += UInt64(count)
+        notice(.lost(partition, from: wanted, count: count))
+        return range.lowerBound
     }
 
     /// Stops reading while the outbox is full. The consumer is polled all the same: it would not hear that
@@ -108,7 +125,7 @@ extension DeliveryLoop {
             // A topic that was made anew is shorter than what was read of it: then from its beginning.
             let start = range.contains(next) || next == range.upperBound ? next : range.lowerBound
             try consumer.unassign([partition])
-            try consumer.assign([partition: .offset(start)])
+            try consumer.assign([partition: start])
             positions[partition] = start
         } catch {
             if error.recovery != .retry { throw .streaming(error) }

@@ -69,7 +69,7 @@ extension DeliveryLoop {
         let range = try reader.offsetRange(of: changelog, timeout: Self.questionTimeout)
         // From the beginning, also where another partition is being restored from the same part.
         if restoring.waiting[changelog] != nil { try reader.unassign([changelog]) }
-        try reader.assign([changelog: .offset(range.lowerBound)])
+        try reader.assign([changelog: range.lowerBound])
         engine.release(partition)
         restoring.begin(changelog, .init(partition: partition, committed: committed, end: range.upperBound))
         notice(.restoring(partition))

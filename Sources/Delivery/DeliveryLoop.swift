@@ -44,7 +44,7 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     /// Below this offset, for each partition, an earlier run has answered.
     var answeredBefore: [TopicPartition: Int64] = [:]
     public internal(set) var assigned: Set<TopicPartition> = []
-    /// The next offset to read, for each partition that is read; absent where the topic says where to begin.
+    /// The next offset to read, for each partition that is read.
     var positions: [TopicPartition: Int64] = [:]
     /// Partitions that are not read on because the outbox is full.
     var paused: Set<TopicPartition> = []

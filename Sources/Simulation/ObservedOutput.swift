@@ -79,6 +79,19 @@ struct ObservedOutput {
         deadLetters[source, default: []].append(record)
     }
 
+    /// Lists by a model that had learned less than the one that made the same list there: whatever happened in
+    /// between, what came before an event is learned before its list is made.
+    func agedLists(than other: ObservedOutput) -> [String] {
+        var aged: [String] = []
+        for source in lists.keys.sorted(by: { ($0.topicPartition.partition, $0.offset) < ($1.topicPartition.partition, $1.offset) }) {
+            guard let least = other.lists[source]?.map(\.version).min() else { continue }
+            for list in lists[source] ?? [] where list.version < least {
+                aged.append("the list for \(source) is of model version \(list.version), not of \(least) or later")
+            }
+        }
+        return aged
+    }
+
     /// How often an input was answered so far.
     func answers(to source: RecordSource, _ input: Traffic.Input) -> Int {
         switch input.kind {

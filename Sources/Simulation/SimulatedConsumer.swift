@@ -54,13 +54,10 @@ public final class SimulatedConsumer: RecordConsumer {
         if events.isEmpty { world.wait(timeout) }
     }
 
-    public func assign(_ starts: [TopicPartition: StartOffset]) throws(StreamingError) {
+    public func assign(_ starts: [TopicPartition: Int64]) throws(StreamingError) {
         try through(.assign) {
             for (partition, start) in starts {
-                switch start {
-                case .offset(let offset): positions[partition] = offset
-                case .unread: positions[partition] = world.broker.logs[partition]?.lowWatermark ?? 0
-                }
+                positions[partition] = start
                 endsTold[partition] = nil
             }
         }
@@ -86,6 +83,10 @@ public final class SimulatedConsumer: RecordConsumer {
             guard let log = world.broker.logs[partition] else { throw .simulated("unknown partition", .stop) }
             return log.lowWatermark..<log.highWatermark
         }
+    }
+
+    public func firstOffset(of partition: TopicPartition, timeout: Duration) throws(StreamingError) -> Int64 {
+        try offsetRange(of: partition, timeout: timeout).lowerBound
     }
 
     public func partitionCount(of topic: String, timeout: Duration) throws(StreamingError) -> Int {

@@ -25,6 +25,9 @@ public struct StoredState: Equatable, Sendable {
         offsets = checkpoint.offsets
     }
 
+    /// Goes on from these offsets in partitions that it knows nothing of, as a recovery does.
+    mutating func cover(_ starts: [TopicPartition: Int64]) { offsets.merge(starts) { known, _ in known } }
+
     /// In the order of their places.
     public var itemRows: [ItemRow] { items.values.sorted { $0.index < $1.index } }
 
@@ -71,6 +74,8 @@ public struct SimulatedDisk: Sendable {
     public private(set) var state = StoredState()
     /// The generation before it.
     private var previous = StoredState()
+    /// Where reading began of partitions that the generation before does not know of.
+    private var starts: [TopicPartition: Int64] = [:]
     /// What is being written: torn by a crash.
     private var underway: Checkpoint?
     public private(set) var generations = 0
@@ -88,6 +93,7 @@ public struct SimulatedDisk: Sendable {
         underway = nil
         if outcome == .written || outcome == .failedButWritten {
             previous = state
+            starts = checkpoint.offsets.filter { state.offsets[$0.key] == nil }
             state.apply(checkpoint)
             generations += 1
         }
@@ -96,12 +102,13 @@ public struct SimulatedDisk: Sendable {
 
     /// The machine stops. What was being written is torn, and with it nothing but itself.
     ///
-    /// - Parameter damagesNewest: the newest generation cannot be read any more, and the store falls back to
-    ///   the one before, where that knows of every partition. A disk that has forgotten where reading began is
-    ///   another story.
+    /// - Parameter damagesNewest: the newest generation cannot be read any more, and the store is recovered to
+    ///   the one before, where there is one.
     mutating func crash(damagesNewest: Bool) {
         underway = nil
-        if damagesNewest, previous.offsets.count == state.offsets.count { state = previous }
+        guard damagesNewest, previous.model != nil else { return }
+        state = previous
+        state.cover(starts)
     }
 
     /// Whether the checkpoint under way is of a partition that the disk knows nothing of. A disk that fails

@@ -58,13 +58,48 @@ enum Generations {
         }
         try kept.close()
         let part = directory + "/" + partName
-        try remove(part)
-        try FileManager.default.copyItem(atPath: previous, toPath: part)
-        try sync(part)
+        try copyPrevious(in: directory, to: part)
+        if try applyStarts(to: part, directory: directory) {
+            // It takes the place of the generation before, too: it may be needed once more.
+            try move(part, to: previous)
+            try sync(directory)
+            try copyPrevious(in: directory, to: part)
+        }
+        // What they say is in both files now, and checkpoints are numbered anew.
+        try remove(directory + "/" + ReadingStarts.fileName)
         let damaged = try setAside(directory: directory)
         try move(part, to: directory + "/" + StateStore.fileName)
         try sync(directory)
         return damaged
+    }
+
+    private static func copyPrevious(in directory: String, to part: String) throws {
+        try remove(part)
+        try FileManager.default.copyItem(atPath: directory + "/" + previousName, toPath: part)
+        try sync(part)
+    }
+
+    /// Has a copy of the generation before know of the partitions that came after it.
+    private static func applyStarts(to part: String, directory: String) throws -> Bool {
+        let starts = try ReadingStarts(directory: directory)
+        guard !starts.starts.isEmpty else { return false }
+        let copy = try DatabaseQueue(path: part)
+        let isChanged = try copy.write { database in
+            let format = try StateFile.format(of: database, directory: directory) ?? 0
+            return try starts.apply(to: database, hasSeal: format >= Schema.firstWithChecksums)
+        }
+        try copy.close()
+        try sync(part)
+        return isChanged
+    }
+
+    /// The number of the checkpoint that the generation before is of; nil where none is kept.
+    static func previousCheckpoint(in directory: String) throws -> Int64? {
+        guard isKept(in: directory) else { return nil }
+        var configuration = Configuration()
+        configuration.readonly = true
+        let kept = try DatabaseQueue(path: directory + "/" + previousName, configuration: configuration)
+        return try kept.read { try Seal($0)?.checkpoint }
     }
 
     /// Moves the state file with its log to a name that is free.
@@ -90,11 +125,11 @@ enum Generations {
         }
     }
 
-    private static func move(_ path: String, to target: String) throws {
+    static func move(_ path: String, to target: String) throws {
         guard unsafe rename(path, target) == 0 else { throw failure(directory: target) }
     }
 
-    private static func sync(_ path: String) throws {
+    static func sync(_ path: String) throws {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(directory: path) }
         defer { close(descriptor) }

@@ -82,7 +82,9 @@ public final class StateStore: Sendable {
     /// Writes a checkpoint: all of it, or on any error nothing. Durable on return.
     public func write(_ checkpoint: Checkpoint) throws(StateStoreError) {
         do {
-            try database.write { database in try Self.write(checkpoint, to: database) }
+            try database.write { database in try write(checkpoint, to: database) }
+        } catch let error as StateStoreError {
+            throw error
         } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
             throw .diskFull(path: directory)
         } catch {
@@ -90,7 +92,7 @@ public final class StateStore: Sendable {
         }
     }
 
-    private static func write(_ checkpoint: Checkpoint, to database: Database) throws {
+    private func write(_ checkpoint: Checkpoint, to database: Database) throws {
         let model = checkpoint.model
         try database.execute(
             sql: "INSERT OR REPLACE INTO model VALUES (1, ?, ?, ?)",
@@ -116,6 +118,7 @@ public final class StateStore: Sendable {
                 sql: "INSERT OR REPLACE INTO blob VALUES (?, ?, ?)",
                 arguments: [name, Int64(bitPattern: checksum.value), Data(payload)])
         }
+        try ReadingStarts.note(checkpoint.offsets, notIn: database, directory: directory)
         // A partition that went to another instance is covered by this state no more.
         try database.execute(sql: "DELETE FROM offset")
         for (place, next) in checkpoint.offsets {

@@ -9,12 +9,12 @@ public import Events
     let client: KafkaClient
     private let queue: OpaquePointer
     private var isClosed = false
-    /// Where a partition is read from that the group never committed.
-    private let unreadStart: Int64
+    /// Whether a partition that the group never committed is read from its end.
+    private let startsAtEnd: Bool
 
     /// - Parameter topics: what to subscribe to; none for a reader of partitions outside of any group.
     public init(_ configuration: KafkaConfiguration, topics: [String]) throws(StreamingError) {
-        unreadStart = Int64(configuration.startsAtEnd ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING)
+        startsAtEnd = configuration.startsAtEnd
         client = try KafkaClient(
             RD_KAFKA_CONSUMER,
             properties: topics.isEmpty ? configuration.readerProperties : configuration.consumerProperties,
@@ -56,14 +56,8 @@ public import Events
     }
 
     /// Starts reading, the answer to `assigned`.
-    public func assign(_ starts: [TopicPartition: StartOffset]) throws(StreamingError) {
-        let list = PartitionList(
-            starts.map { partition, start in
-                switch start {
-                case .offset(let offset): (partition, offset)
-                case .unread: (partition, unreadStart)
-                }
-            })
+    public func assign(_ starts: [TopicPartition: Int64]) throws(StreamingError) {
+        let list = PartitionList(starts.map { ($0.key, $0.value) })
         try unsafe Self.check(rd_kafka_incremental_assign(client.handle, list.list))
     }
 
@@ -126,6 +120,11 @@ public import Events
             client.handle, partition.topic, partition.partition, &low, &high, timeout.milliseconds)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw StreamingError(code: code, detail: "asking what \(partition) holds") }
         return max(0, low)..<max(0, low, high)
+    }
+
+    public func firstOffset(of partition: TopicPartition, timeout: Duration) throws(StreamingError) -> Int64 {
+        let range = try offsetRange(of: partition, timeout: timeout)
+        return startsAtEnd ? range.upperBound : range.lowerBound
     }
 
     public func partitionCount(of topic: String, timeout: Duration) throws(StreamingError) -> Int {

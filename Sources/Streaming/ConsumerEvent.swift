@@ -23,10 +23,3 @@ public enum ConsumerEvent: Sendable {
     case endOfPartition(TopicPartition, offset: Int64)
     case failure(StreamingError)
 }
-
-/// Where reading of a partition starts.
-public enum StartOffset: Equatable, Sendable {
-    case offset(Int64)
-    /// Nothing was ever read: at the beginning, or where `auto.offset.reset` says.
-    case unread
-}

@@ -10,8 +10,8 @@ public protocol PartitionReader: AnyObject {
     /// there, up to `eventsMax`.
     func poll(into events: inout [ConsumerEvent], eventsMax: Int, timeout: Duration)
 
-    /// Starts reading. What is read already goes on; a partition that is named again starts over.
-    func assign(_ starts: [TopicPartition: StartOffset]) throws(StreamingError)
+    /// Starts reading at these offsets. What is read already goes on; a partition that is named again starts over.
+    func assign(_ starts: [TopicPartition: Int64]) throws(StreamingError)
 
     /// Stops reading.
     func unassign(_ partitions: [TopicPartition]) throws(StreamingError)
@@ -32,6 +32,10 @@ public protocol RecordConsumer: PartitionReader {
     func committedOffsets(
         for partitions: [TopicPartition], timeout: Duration
     ) throws(StreamingError) -> [TopicPartition: Int64]
+
+    /// Where reading of a partition begins that the group has committed nothing of: at the first record that is
+    /// there, or where `auto.offset.reset` says.
+    func firstOffset(of partition: TopicPartition, timeout: Duration) throws(StreamingError) -> Int64
 
     /// Reads nothing of these partitions for a while; everything else still comes out of `poll`, which must
     /// be called all the same.

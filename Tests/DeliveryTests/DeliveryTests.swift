@@ -28,7 +28,7 @@ import Testing
         try loop.turn()
         consumer.time.now += .seconds(2)
         try loop.turn()
-        #expect(consumer.committed.isEmpty)
+        #expect(consumer.committed == [ScriptedWorld.events: 0])
         producer.acknowledges = true
         consumer.time.now += .seconds(2)
         try loop.turn()
@@ -51,6 +51,17 @@ import Testing
         try loop.turn()
         #expect(consumer.answers == 1)
         #expect(consumer.assignments.isEmpty)
+    }
+
+    @Test func theGroupIsToldWhereReadingBeginsBeforeAnythingIsRead() throws {
+        consumer.ranges = [ScriptedWorld.events: 7..<100]
+        consumer.commitsRefused = 1
+        _ = try started()
+        #expect(consumer.assignments.isEmpty)
+        #expect(consumer.committed.isEmpty)
+        _ = try started()
+        #expect(consumer.committed == [ScriptedWorld.events: 7])
+        #expect(consumer.assignments == [[ScriptedWorld.events: 7]])
     }
 
     @Test func aRefusedCommitIsMadeAgain() throws {
@@ -86,7 +97,7 @@ import Testing
         var loop = try ScriptedWorld.loop(.atLeastOnce, consumer, producer, store: store, engine: engine)
         consumer.polls = [[.assigned([ScriptedWorld.events])]]
         try loop.turn()
-        #expect(consumer.assignments == [[ScriptedWorld.events: .offset(1)]])
+        #expect(consumer.assignments == [[ScriptedWorld.events: 1]])
         consumer.polls = [(1..<6).map { ScriptedWorld.record($0) }]
         try loop.turn()
         #expect(loop.engine.eventCount == 5)
@@ -113,7 +124,7 @@ import Testing
         consumer.committed = [ScriptedWorld.events: 10]
         consumer.ranges = [ScriptedWorld.events: 25..<100]
         var loop = try started()
-        #expect(consumer.assignments == [[ScriptedWorld.events: .offset(25)]])
+        #expect(consumer.assignments == [[ScriptedWorld.events: 25]])
         #expect(loop.report().lostRecords == 15)
         #expect(loop.takeNotices().contains { if case .lost(_, from: 10, count: 15) = $0 { true } else { false } })
     }
@@ -126,7 +137,7 @@ import Testing
         consumer.polls = [[.outOfRange(ScriptedWorld.events)]]
         try loop.turn()
         #expect(loop.report().lostRecords == 4)
-        #expect(consumer.assignments.last == [ScriptedWorld.events: .offset(9)])
+        #expect(consumer.assignments.last == [ScriptedWorld.events: 9])
         #expect(consumer.unassigned == [ScriptedWorld.events])
     }
 

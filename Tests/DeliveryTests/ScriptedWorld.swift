@@ -71,7 +71,7 @@ final class ScriptedConsumer: RecordConsumer {
     var polls: [[ConsumerEvent]] = []
     var committed: [TopicPartition: Int64] = [:]
     var ranges: [TopicPartition: Range<Int64>] = [:]
-    var assignments: [[TopicPartition: StartOffset]] = []
+    var assignments: [[TopicPartition: Int64]] = []
     var unassigned: [TopicPartition] = []
     /// Rebalances that were answered before it was known where to read.
     var answers = 0
@@ -82,13 +82,17 @@ final class ScriptedConsumer: RecordConsumer {
         if polls.isEmpty || !paused.isEmpty { time.now += timeout } else { events += polls.removeFirst() }
     }
 
-    func assign(_ starts: [TopicPartition: StartOffset]) throws(StreamingError) {
+    func assign(_ starts: [TopicPartition: Int64]) throws(StreamingError) {
         if starts.isEmpty { answers += 1 } else { assignments.append(starts) }
     }
     func unassign(_ partitions: [TopicPartition]) throws(StreamingError) { unassigned += partitions }
 
     func offsetRange(of partition: TopicPartition, timeout: Duration) throws(StreamingError) -> Range<Int64> {
         ranges[partition] ?? 0..<1_000_000
+    }
+
+    func firstOffset(of partition: TopicPartition, timeout: Duration) throws(StreamingError) -> Int64 {
+        try offsetRange(of: partition, timeout: timeout).lowerBound
     }
 
     func partitionCount(of topic: String, timeout: Duration) throws(StreamingError) -> Int { 2 }

@@ -93,8 +93,7 @@ final class Cluster {
                 case .record(let record): records.append(record)
                 case .assigned(let partitions):
                     let committed = try consumer.committedOffsets(for: partitions, timeout: .seconds(10))
-                    try consumer.assign(
-                        Dictionary(uniqueKeysWithValues: partitions.map { ($0, committed[$0].map(StartOffset.offset) ?? .unread) }))
+                    try consumer.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, committed[$0] ?? 0) }))
                 case .revoked(let partitions), .lost(let partitions): try consumer.unassign(partitions)
                 case .failure, .statistics, .committed, .commitFailed, .outOfRange, .endOfPartition: continue
                 }

@@ -13,12 +13,15 @@ class PlantedConsumer: RecordConsumer {
     func poll(into events: inout [ConsumerEvent], eventsMax: Int, timeout: Duration) {
         consumer.poll(into: &events, eventsMax: eventsMax, timeout: timeout)
     }
-    func assign(_ starts: [TopicPartition: StartOffset]) throws(StreamingError) { try consumer.assign(starts) }
+    func assign(_ starts: [TopicPartition: Int64]) throws(StreamingError) { try consumer.assign(starts) }
     func unassign(_ partitions: [TopicPartition]) throws(StreamingError) { try consumer.unassign(partitions) }
     func pause(_ partitions: [TopicPartition]) throws(StreamingError) { try consumer.pause(partitions) }
     func resume(_ partitions: [TopicPartition]) throws(StreamingError) { try consumer.resume(partitions) }
     func offsetRange(of partition: TopicPartition, timeout: Duration) throws(StreamingError) -> Range<Int64> {
         try consumer.offsetRange(of: partition, timeout: timeout)
+    }
+    func firstOffset(of partition: TopicPartition, timeout: Duration) throws(StreamingError) -> Int64 {
+        try consumer.firstOffset(of: partition, timeout: timeout)
     }
     func partitionCount(of topic: String, timeout: Duration) throws(StreamingError) -> Int {
         try consumer.partitionCount(of: topic, timeout: timeout)

@@ -23,5 +23,9 @@ enum Seeds {
         1199, 1336,
         // A transaction ended in the middle of a batch, with a dead letter beyond its offsets.
         2545,
+        // Records were gone of which the group had committed nothing: nobody knew that they were owed an answer.
+        2347, 3127, 5019,
+        // Not ours but the check's: a member that was expelled answers again, by a newer model.
+        4141, 9557,
     ]
 }

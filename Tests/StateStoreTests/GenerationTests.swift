@@ -1,4 +1,5 @@
 import Checkpoints
+import Events
 import Foundation
 import GRDB
 import Testing
@@ -41,6 +42,43 @@ import Testing
         // In use: nobody else changes it.
         #expect(throws: StateStoreError.inUse(path: fixture.directory)) { try StateInspection.recover(directory: self.fixture.directory) }
         withExtendedLifetime(store) {}
+    }
+
+    @Test func aPartitionThatCameAfterTheGenerationGoesOnFromWhereReadingBegan() throws {
+        let other = TopicPartition(topic: "events", partition: 5)
+        do {
+            let store = try StateStore(directory: fixture.directory)
+            try store.write(StoreFixture.checkpoint(version: 1, items: 0..<5, users: 0..<5))
+            try store.keepGeneration()
+            for (version, next) in [(2, 7), (3, 40), (4, 90)] as [(UInt64, Int64)] {
+                var checkpoint = StoreFixture.checkpoint(version: version, items: 0..<5, users: 0..<5)
+                checkpoint.offsets[other] = next
+                try store.write(checkpoint)
+            }
+        }
+        // The second time there is no newer generation than the first one.
+        for _ in 0..<2 {
+            try fixture.replace(with: [UInt8](repeating: 0x5A, count: 5000))
+            _ = try StateInspection.recover(directory: fixture.directory)
+            let store = try StateStore(directory: fixture.directory)
+            #expect(try store.offsets() == [TopicPartition(topic: "events", partition: 2): 10, other: 7])
+            #expect(try store.modelDescription()?.modelVersion == 1)
+        }
+    }
+
+    @Test func aPartitionThatWasHandedOverBeforeTheGenerationStaysSo() throws {
+        do {
+            let store = try StateStore(directory: fixture.directory)
+            var checkpoint = StoreFixture.checkpoint(version: 1, items: 0..<5, users: 0..<5)
+            checkpoint.offsets[TopicPartition(topic: "events", partition: 5)] = 7
+            try store.write(checkpoint)
+            try store.write(StoreFixture.checkpoint(version: 2, items: 0..<5, users: 0..<5))
+            try store.keepGeneration()
+            try store.write(StoreFixture.checkpoint(version: 3, items: 0..<5, users: 0..<5))
+        }
+        try fixture.replace(with: [UInt8](repeating: 0x5A, count: 5000))
+        _ = try StateInspection.recover(directory: fixture.directory)
+        #expect(try StateStore(directory: fixture.directory).offsets() == [TopicPartition(topic: "events", partition: 2): 20])
     }
 
     @Test func whatIsDamagedIsNeverKept() throws {

@@ -39,8 +39,7 @@ import Testing
                 case .record(let record): records.append(record)
                 case .assigned(let partitions):
                     let committed = try consumer.committedOffsets(for: partitions, timeout: .seconds(10))
-                    try consumer.assign(
-                        Dictionary(uniqueKeysWithValues: partitions.map { ($0, committed[$0].map(StartOffset.offset) ?? .unread) }))
+                    try consumer.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, committed[$0] ?? 0) }))
                 case .revoked(let partitions), .lost(let partitions): try consumer.unassign(partitions)
                 case .failure, .statistics, .committed, .commitFailed, .outOfRange, .endOfPartition: continue
                 }
@@ -80,7 +79,7 @@ import Testing
         let partition = TopicPartition(topic: "events", partition: 0)
         try deliver((0..<40 as Range<UInt8>).map { OutgoingRecord(topic: "events", key: nil, value: [$0]) }, producer)
         let consumer = try Consumer(configuration(broker), topics: [])
-        try consumer.assign([partition: .offset(0)])
+        try consumer.assign([partition: 0])
         var events: [ConsumerEvent] = []
         var values: [UInt8] = []
         func poll(_ count: Int) {
@@ -178,15 +177,15 @@ import Testing
         let (full, empty) = (TopicPartition(topic: "sessions", partition: 2), TopicPartition(topic: "sessions", partition: 1))
         #expect(try reader.offsetRange(of: full, timeout: .seconds(10)) == 0..<2)
         #expect(try reader.offsetRange(of: empty, timeout: .seconds(10)) == 0..<0)
-        try reader.assign([full: .offset(0)])
+        try reader.assign([full: 0])
         let first = readToEnd(reader, full)
         #expect(first.records.map(\.value) == [[7], [7]])
         #expect(first.end == 2)
-        try reader.assign([empty: .offset(0)])
+        try reader.assign([empty: 0])
         #expect(readToEnd(reader, empty).end == 0)
         // Once more, from the middle.
         try reader.unassign([full])
-        try reader.assign([full: .offset(1)])
+        try reader.assign([full: 1])
         let again = readToEnd(reader, full)
         #expect(again.records.count == 1)
         #expect(again.end == 2)
@@ -204,7 +203,7 @@ import Testing
         let consumer = try Consumer(configuration(broker), topics: [])
         let range = try consumer.offsetRange(of: place, timeout: .seconds(10))
         #expect(range.lowerBound > 0)
-        try consumer.assign([place: .offset(0)])
+        try consumer.assign([place: 0])
         var events: [ConsumerEvent] = []
         for _ in 0..<Self.turnsMax where events.isEmpty {
             consumer.poll(into: &events, eventsMax: 1, timeout: .milliseconds(100))
@@ -215,7 +214,7 @@ import Testing
             return
         }
         try consumer.unassign([place])
-        try consumer.assign([place: .offset(range.lowerBound)])
+        try consumer.assign([place: range.lowerBound])
         events.removeAll()
         for _ in 0..<Self.turnsMax where events.isEmpty {
             consumer.poll(into: &events, eventsMax: 1, timeout: .milliseconds(100))

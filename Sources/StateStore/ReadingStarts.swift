@@ -1,0 +1,87 @@
+internal import Checkpoints
+internal import Events
+internal import Foundation
+internal import GRDB
+
+/// Where reading of each partition began that the generation before may not know of, in a small file beside the
+/// state. A damaged state is recovered to that generation: without this it would go on, in such a partition, from
+/// what the group has committed meanwhile, and nobody would know that what was before had to be learned again.
+///
+/// The file is whole or not there, and is written before the checkpoint that knows of the partition first.
+struct ReadingStarts: Codable, Equatable {
+    struct Start: Codable, Equatable {
+        var topic: String
+        var partition: Int32
+        /// The next offset to learn from, by the first checkpoint that knew of the partition.
+        var next: Int64
+        /// The number of that checkpoint.
+        var checkpoint: Int64
+    }
+
+    static let fileName = "state.starts.json"
+    private static let partName = "state.starts.json.part"
+    private(set) var starts: [Start] = []
+
+    init() {}
+
+    /// - Throws: where there is such a file, and it cannot be read.
+    init(directory: String) throws {
+        let path = directory + "/" + Self.fileName
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        do {
+            self = try JSONDecoder().decode(ReadingStarts.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+        } catch {
+            throw StateStoreError.damaged(
+                path: directory,
+                reason: "\(Self.fileName) cannot be read; without it partitions go on from what the group has committed",
+                hasPrevious: false)
+        }
+    }
+
+    /// Writes down what a checkpoint knows of and the file does not, if anything.
+    static func note(_ offsets: [TopicPartition: Int64], notIn database: Database, directory: String) throws {
+        let known = try Row.fetchAll(database, sql: "SELECT topic, partition FROM offset")
+            .map { TopicPartition(topic: $0[0], partition: $0[1]) }
+        let new = offsets.filter { !known.contains($0.key) }
+        guard !new.isEmpty else { return }
+        let checkpoint = (try Seal(database)?.checkpoint ?? 0) + 1
+        // What cannot be read helps nobody; what is written now may.
+        var noted = (try? ReadingStarts(directory: directory)) ?? ReadingStarts()
+        let previous = (try? Generations.previousCheckpoint(in: directory)) ?? 0
+        // What the generation before is newer than it knows, or has handed over since.
+        noted.starts.removeAll { $0.checkpoint <= previous || $0.checkpoint >= checkpoint }
+        for (place, next) in new.sorted(by: { ($0.key.topic, $0.key.partition) < ($1.key.topic, $1.key.partition) }) {
+            noted.starts.append(
+                Start(topic: place.topic, partition: place.partition, next: next, checkpoint: checkpoint))
+        }
+        try noted.write(to: directory)
+    }
+
+    private func write(to directory: String) throws {
+        let part = directory + "/" + Self.partName
+        try JSONEncoder().encode(self).write(to: URL(fileURLWithPath: part))
+        try Generations.sync(part)
+        try Generations.move(part, to: directory + "/" + Self.fileName)
+        try Generations.sync(directory)
+    }
+
+    /// Has a state file that was written before go on from them.
+    ///
+    /// - Parameter hasSeal: whether the file is of a format that has one.
+    /// - Returns: whether that changed anything.
+    func apply(to database: Database, hasSeal: Bool) throws -> Bool {
+        let seal = hasSeal ? try Seal(database) : nil
+        let later = starts.filter { $0.checkpoint > seal?.checkpoint ?? 0 }.sorted { $0.checkpoint < $1.checkpoint }
+        var isChanged = false
+        for start in later {
+            try database.execute(
+                sql: "INSERT OR IGNORE INTO offset VALUES (?, ?, ?)",
+                arguments: [start.topic, start.partition, start.next])
+            isChanged = isChanged || database.changesCount > 0
+        }
+        if isChanged, let seal {
+            try Seal.renew(in: database, written: Date(timeIntervalSince1970: Double(seal.written) / 1000))
+        }
+        return isChanged
+    }
+}

@@ -22,6 +22,9 @@ public struct Checkpoint: Sendable {
     public var blobs: [String: [UInt8]]
     /// For each partition, the next offset to learn from.
     public var offsets: [TopicPartition: Int64]
+    /// Where reading began of partitions that the state knew nothing of: a generation from before them, recovered,
+    /// goes on from there. Left out where the partition came with its users' sessions, which that one has not.
+    public var beginnings: [TopicPartition: Int64] = [:]
 
     public init(
         model: ModelDescription, items: [ItemRow] = [], users: [UserRow] = [], removedUsers: [UserID] = [],

@@ -23,9 +23,11 @@ extension DeliveryLoop {
         let partitions = awaitingStart.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
         do throws(StreamingError) {
             try findChangelog()
-            let committed = try consumer.committedOffsets(for: partitions, timeout: Self.questionTimeout)
-            for partition in partitions where needsSessions(partition, committed: committed[partition]) {
-                try startRestoring(partition, committed: committed[partition])
+            let committed = try markBeginnings(
+                of: partitions,
+                committed: try consumer.committedOffsets(for: partitions, timeout: Self.questionTimeout))
+            for partition in partitions where needsSessions(partition, committed: committed[partition] ?? 0) {
+                try startRestoring(partition, committed: committed[partition] ?? 0)
                 awaitingStart.remove(partition)
             }
             try start(partitions.filter { awaitingStart.contains($0) }, committed: committed)
@@ -40,7 +42,6 @@ extension DeliveryLoop {
         _ partitions: [TopicPartition], committed: [TopicPartition: Int64]
     ) throws(StreamingError) {
         guard !partitions.isEmpty else { return }
-        let committed = try markBeginnings(of: partitions, committed: committed)
         var starts: [TopicPartition: Int64] = [:]
         for partition in partitions {
             let answered = committed[partition] ?? 0
@@ -53,7 +54,7 @@ extension DeliveryLoop {
         try consumer.assign(starts)
         awaitingStart.subtract(partitions)
         assigned.formUnion(partitions)
-        lost.subtract(partitions)
+        for partition in partitions { lost[partition] = nil }
         restored.subtract(partitions)
         notice(.assigned(partitions))
     }
@@ -154,14 +155,15 @@ extension DeliveryLoop {
             notice(.passing(error))
         }
         for partition in partitions {
+            handOver(partition, isSettled: isSettled)
             tracker.remove(partition)
             positions[partition] = nil
+            beginnings[partition] = nil
             highWatermarks[partition] = nil
             figures.newest[partition] = nil
             assigned.remove(partition)
             paused.remove(partition)
             awaitingStart.remove(partition)
-            handOver(partition, isSettled: isSettled)
         }
         stopRestoring(partitions)
         notice(.released(partitions))

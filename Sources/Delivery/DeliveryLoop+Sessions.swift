@@ -8,9 +8,14 @@ internal import Streaming
 ///
 /// A session goes into the partition of the changelog that has the number of the one its events come from,
 /// whatever hash put them there. What this state covers is in its offsets: a partition that was handed over in
-/// order is covered no more, one that was lost is until somebody else has committed beyond it.
+/// order is covered no more, one that was lost is until somebody else has gone on beyond it.
+///
+/// Each record says how far it goes in its partition of events. An owner that was expelled and does not know it yet
+/// may write after its successor: what goes less far than what was read back already is passed over.
 extension DeliveryLoop {
     private static var restoringMax: Int { 1000 }
+    /// A tombstone has no value to say how far it goes.
+    private static var throughHeader: String { "freshet.through" }
     private static var questionTimeout: Duration { .seconds(5) }
 
     /// A user in one partition: who sends events through two has two records, the newer one counts.
@@ -43,6 +48,10 @@ extension DeliveryLoop {
             var record = OutgoingRecord(
                 topic: topic, key: Array(owner.user.text.utf8), value: session.map { RecordEncoder.encode($0) })
             record.partition = owner.partition.partition % Int32(count)
+            if session == nil, let next = engine.nextOffsets[owner.partition] {
+                let through = RecordSource(topicPartition: owner.partition, offset: next - 1)
+                record.headers = [KafkaHeader(name: Self.throughHeader, text: Restoration.text(through))]
+            }
             tracker.extend(source)
             outbox.add(Outbox.Letter(record: record, source: source, polled: polled, isList: false))
         }
@@ -57,13 +66,14 @@ extension DeliveryLoop {
     }
 
     /// Whether the sessions of a partition must come from the changelog.
-    func needsSessions(_ partition: TopicPartition, committed: Int64?) -> Bool {
+    func needsSessions(_ partition: TopicPartition, committed: Int64) -> Bool {
         guard configuration.sessionsTopic != nil, reader != nil, !restored.contains(partition) else { return false }
         guard let learned = engine.nextOffsets[partition] else { return true }
-        return lost.contains(partition) && (committed ?? 0) > learned
+        guard let known = lost[partition] else { return false }
+        return committed > max(learned, known)
     }
 
-    mutating func startRestoring(_ partition: TopicPartition, committed: Int64?) throws(StreamingError) {
+    mutating func startRestoring(_ partition: TopicPartition, committed: Int64) throws(StreamingError) {
         guard let topic = configuration.sessionsTopic, let count = changelogPartitions, let reader else { return }
         let changelog = TopicPartition(topic: topic, partition: partition.partition % Int32(count))
         let range = try reader.offsetRange(of: changelog, timeout: Self.questionTimeout)
@@ -92,27 +102,36 @@ extension DeliveryLoop {
 
     private mutating func restore(_ record: KafkaRecord) throws(DeliveryError) {
         let changelog = record.source.topicPartition
-        guard let value = record.value else {
-            guard let key = record.key, let text = String(validating: key, as: UTF8.self), let user = UserID(text) else { return }
-            // Only what came from here: another partition's user may share this part of the changelog.
-            if restoring.forget(user, in: changelog) { engine.forget(user) }
-            return
-        }
+        guard let value = record.value else { return forget(record) }
         // What is no session was not written by this program: it is nobody's loss to pass it over.
         guard let session = KeptSession(json: value),
-            let waiting = restoring.wait(for: session.through.topicPartition, in: changelog)
+            let waiting = restoring.wait(for: session.through.topicPartition, in: changelog),
+            restoring.adopt(session.user, through: session.through, in: changelog)
         else { return }
-        restoring.adopt(session.user, in: changelog)
-        try engineCall { engine throws(EngineError) in try engine.adopt(session, readingFrom: waiting.committed ?? 0) }
+        try engineCall { engine throws(EngineError) in try engine.adopt(session, readingFrom: waiting.committed) }
         figures.restoredSessions += 1
     }
 
+    /// A tombstone of the changelog: the user is forgotten.
+    private mutating func forget(_ record: KafkaRecord) {
+        guard let key = record.key, let text = String(validating: key, as: UTF8.self), let user = UserID(text) else { return }
+        let through = record.headers.last { $0.name == Self.throughHeader }?.value.flatMap(Restoration.source)
+        // Only what came from here: another partition's user may share this part of the changelog.
+        if restoring.forget(user, through: through, in: record.source.topicPartition) { engine.disown(user) }
+    }
+
     private mutating func finishRestoring(_ changelog: TopicPartition, at offset: Int64) throws(DeliveryError) {
-        for waiting in restoring.finish(changelog, at: offset) {
-            if let committed = waiting.committed { engine.cover(waiting.partition, next: committed) }
+        let withUsers = Set(
+            (restoring.waiting[changelog] ?? []).map(\.partition).filter { restoring.hasUsers(of: $0, in: changelog) })
+        let finished = restoring.finish(changelog, at: offset)
+        for waiting in finished {
+            if !withUsers.contains(waiting.partition) { beginnings[waiting.partition] = waiting.committed }
+            engine.cover(waiting.partition, next: waiting.committed)
             restored.insert(waiting.partition)
             awaitingStart.insert(waiting.partition)
         }
+        // As with any other partition: a crash must not go on from what the group commits from here on.
+        if !finished.isEmpty { checkpointNow() }
         guard restoring.waiting[changelog] == nil else { return }
         do throws(StreamingError) { try reader?.unassign([changelog]) } catch { try handle(error) }
     }
@@ -124,12 +143,19 @@ extension DeliveryLoop {
         do throws(StreamingError) { try reader?.unassign(idle) } catch { notice(.passing(error)) }
     }
 
-    /// A partition is another instance's now.
+    /// A partition is another instance's now. Where all that was learned of it is committed, and all that is
+    /// committed was learned, nothing of it stays; else a gap was still being read again, and what is known of the
+    /// partition is kept for when it comes back.
     ///
     /// - Parameter isSettled: whether all that was read of it is committed.
     mutating func handOver(_ partition: TopicPartition, isSettled: Bool) {
         restored.remove(partition)
-        guard configuration.sessionsTopic != nil else { return }
-        if isSettled { engine.release(partition) } else { lost.insert(partition) }
+        // One that was not read yet is as the state has it.
+        guard configuration.sessionsTopic != nil, let committed = tracker.committedOffset(of: partition) else { return }
+        if isSettled, engine.nextOffsets[partition] == committed {
+            engine.release(partition)
+        } else {
+            lost[partition] = committed
+        }
     }
 }

@@ -14,9 +14,10 @@ extension DeliveryLoop {
             engine.beginCheckpoint()
         }
         // Some rows each turn: the stream never waits for all of them.
-        if engine.isCapturing, let checkpoint = engine.advanceCheckpoint(rowsMax: configuration.checkpointRowsMax) {
-            store.start(checkpoint)
-        }
+        guard engine.isCapturing, var checkpoint = engine.advanceCheckpoint(rowsMax: configuration.checkpointRowsMax)
+        else { return }
+        checkpoint.beginnings = beginnings
+        store.start(checkpoint)
     }
 
     /// Writes a checkpoint now. What could not be written before is in it: the one under way may still fail.
@@ -25,7 +26,9 @@ extension DeliveryLoop {
     @discardableResult
     mutating func checkpointNow() -> StateStoreError? {
         if let earlier = store.waitForOutcome() { take(earlier) }
-        let outcome = store.finish(engine.takeCheckpoint())
+        var checkpoint = engine.takeCheckpoint()
+        checkpoint.beginnings = beginnings
+        let outcome = store.finish(checkpoint)
         take(outcome)
         return outcome.error
     }
@@ -36,7 +39,9 @@ extension DeliveryLoop {
     mutating func markStarts(of records: [KafkaRecord]) {
         var isMarked = false
         for record in records where engine.nextOffsets[record.source.topicPartition] == nil {
-            engine.skip(RecordSource(topicPartition: record.source.topicPartition, offset: record.source.offset - 1))
+            let partition = record.source.topicPartition
+            engine.skip(RecordSource(topicPartition: partition, offset: record.source.offset - 1))
+            beginnings[partition] = record.source.offset
             isMarked = true
         }
         if isMarked { checkpointNow() }

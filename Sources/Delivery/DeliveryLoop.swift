@@ -41,6 +41,8 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     var outbox = Outbox()
     var held = HeldAnswers()
     var figures: StreamFigures
+    /// Where reading began of partitions that the state knew nothing of, as long as they are ours.
+    var beginnings: [TopicPartition: Int64] = [:]
     /// Below this offset, for each partition, an earlier run has answered.
     var answeredBefore: [TopicPartition: Int64] = [:]
     public internal(set) var assigned: Set<TopicPartition> = []
@@ -54,8 +56,9 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     var restoring = Restoration()
     /// Partitions whose sessions are back, and that are not read yet.
     var restored: Set<TopicPartition> = []
-    /// Partitions that were lost in this life: another instance may have gone on with them.
-    var lost: Set<TopicPartition> = []
+    /// Partitions that went in this life before all was in order, and what the group had committed of each: where it
+    /// has more when they come back, another instance has gone on with them.
+    var lost: [TopicPartition: Int64] = [:]
     /// Partitions of the changelog, once they are known.
     var changelogPartitions: Int?
     var highWatermarks: [TopicPartition: Int64] = [:]
@@ -117,6 +120,9 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
 
     /// Records on their way to Kafka.
     public var waitingCount: Int { outbox.count }
+
+    /// Whether a checkpoint is being copied or written.
+    public var isCheckpointing: Bool { figures.isCheckpointing }
 
     /// Hands over what happened.
     public mutating func takeNotices() -> [DeliveryNotice] {

@@ -32,6 +32,11 @@ struct OffsetTracker {
         partitions[partition, default: Partition()].floor = committed
     }
 
+    /// What the group has committed, as far as is known here; nil for a partition that is not read.
+    func committedOffset(of partition: TopicPartition) -> Int64? {
+        partitions[partition].map { max($0.floor, $0.committed ?? $0.floor) }
+    }
+
     /// A record was read.
     mutating func begin(_ source: RecordSource) {
         partitions[source.topicPartition, default: Partition()].entries.append((source.offset, 1))

@@ -1,39 +1,72 @@
 internal import Events
 
-/// Which partitions wait for which part of the changelog.
+/// Which partitions wait for which part of the changelog, and what came of it so far.
 struct Restoration {
     struct Waiting {
         var partition: TopicPartition
         /// What the group had committed of it.
-        var committed: Int64?
+        var committed: Int64
         /// The changelog is read up to here at least.
         var end: Int64
+    }
+
+    /// How far the newest record of a user goes.
+    private struct Adopted {
+        var through: RecordSource
+        /// False after a tombstone.
+        var isKept: Bool
     }
 
     /// For each partition of the changelog that is being read.
     private(set) var waiting: [TopicPartition: [Waiting]] = [:]
 
     /// Users that came from a part of the changelog so far.
-    private var adopted: [TopicPartition: Set<UserID>] = [:]
-
-    mutating func adopt(_ user: UserID, in changelog: TopicPartition) {
-        adopted[changelog, default: []].insert(user)
-    }
-
-    /// - Returns: whether the user came from there.
-    mutating func forget(_ user: UserID, in changelog: TopicPartition) -> Bool {
-        adopted[changelog]?.remove(user) != nil
-    }
+    private var adopted: [TopicPartition: [UserID: Adopted]] = [:]
 
     var isEmpty: Bool { waiting.isEmpty }
 
     mutating func begin(_ changelog: TopicPartition, _ new: Waiting) {
         waiting[changelog, default: []].append(new)
+        // It is read from its beginning once more.
+        adopted[changelog] = nil
     }
 
     /// The partition that a session came from, where it is waited for.
     func wait(for partition: TopicPartition, in changelog: TopicPartition) -> Waiting? {
         waiting[changelog]?.first { $0.partition == partition }
+    }
+
+    /// A session came.
+    ///
+    /// - Returns: false where it is older than what came before it.
+    mutating func adopt(_ user: UserID, through: RecordSource, in changelog: TopicPartition) -> Bool {
+        if let earlier = adopted[changelog]?[user], Self.isOlder(through, than: earlier.through) { return false }
+        adopted[changelog, default: [:]][user] = Adopted(through: through, isKept: true)
+        return true
+    }
+
+    /// A tombstone came.
+    ///
+    /// - Parameter through: how far it goes; nil where it does not say, and counts.
+    /// - Returns: whether the user came from there, and is to be forgotten.
+    mutating func forget(_ user: UserID, through: RecordSource?, in changelog: TopicPartition) -> Bool {
+        let earlier = adopted[changelog]?[user]
+        if let through, let earlier, Self.isOlder(through, than: earlier.through) { return false }
+        if let through, wait(for: through.topicPartition, in: changelog) != nil {
+            adopted[changelog, default: [:]][user] = Adopted(through: through, isKept: false)
+        } else {
+            adopted[changelog]?[user] = nil
+        }
+        return earlier?.isKept ?? false
+    }
+
+    private static func isOlder(_ source: RecordSource, than other: RecordSource) -> Bool {
+        source.topicPartition == other.topicPartition && source.offset < other.offset
+    }
+
+    /// Whether any user of a partition came from the changelog.
+    func hasUsers(of partition: TopicPartition, in changelog: TopicPartition) -> Bool {
+        adopted[changelog]?.values.contains { $0.isKept && $0.through.topicPartition == partition } ?? false
     }
 
     /// The changelog is read up to `offset`.
@@ -61,5 +94,20 @@ struct Restoration {
             }
         }
         return idle
+    }
+}
+
+/// How far a tombstone goes, as the text of its header: the topic, then partition and offset.
+extension Restoration {
+    static func text(_ source: RecordSource) -> String {
+        "\(source.topicPartition.topic) \(source.topicPartition.partition) \(source.offset)"
+    }
+
+    /// - Returns: nil where it is no such text.
+    static func source(_ bytes: [UInt8]) -> RecordSource? {
+        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        guard words.count == 3, let partition = Int32(words[1]), let offset = Int64(words[2]) else { return nil }
+        return RecordSource(
+            topicPartition: TopicPartition(topic: String(words[0]), partition: partition), offset: offset)
     }
 }

@@ -24,7 +24,7 @@ struct StreamFigures {
     private var lastCommit: Duration
     private var lastCheckpoint: Duration?
     private var lastCheckpointStart: Duration
-    private var isCheckpointing = false
+    private(set) var isCheckpointing = false
     /// Checkpoints that failed since the last one that was written.
     private var failuresInRow = 0
     private var checkpointsSucceeded: UInt64 = 0

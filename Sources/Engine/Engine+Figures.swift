@@ -14,6 +14,6 @@ extension Engine {
     /// Windows that were learned again.
     public var replayCount: UInt64 { members.reduce(0) { $0 + $1.replayedWindows } }
 
-    /// Events learned from so far.
+    /// Events so far: learned from, or come with a session that was adopted.
     public var eventCount: UInt64 { sequence }
 }

@@ -15,7 +15,8 @@ extension Engine {
     }
 
     /// Takes over a session that another instance kept. Items that are new here get a row; nothing is learned
-    /// and nothing counted.
+    /// and no quality counted. Its events are numbered as if they came now: who was active before whom, of the
+    /// users and items that come this way, is known after a restart too.
     ///
     /// - Parameter next: where reading of its partition goes on: what the session has from there on will be
     ///   read again, and is told.
@@ -30,9 +31,17 @@ extension Engine {
         sessions[row].purchased = try adopt(kept.purchased).suffix(sessions.lengthMax)
         sessions[row].lastTimestamp = kept.newest
         sessions[row].home = kept.through.topicPartition.partition
+        // Two users are never equally old.
+        sequence += 1
         sessions[row].lastActive = sequence
         changes.touchUser(row: row)
         if kept.through.offset >= next { adopted.insert(kept.user, through: kept.through) } else { adopted.remove(kept.user) }
+    }
+
+    /// Forgets a user who was adopted and is in the changelog no more.
+    public mutating func disown(_ user: UserID) {
+        forget(user)
+        adopted.remove(user)
     }
 
     /// A partition went to another instance: its users are that one's, and this state covers it no more.
@@ -63,10 +72,11 @@ extension Engine {
         for entry in entries {
             if let item = catalog.rowToAdmit(entry.item) { preserve(item: item) }
             let item = try admit(entry.item, after: [])
+            sequence += 1
             changes.touchItem(item)
             taken.append(
                 Session.Entry(
-                    item: item, sequence: UInt32(truncatingIfNeeded: sequence + 1), type: types.admit(entry.type),
+                    item: item, sequence: UInt32(truncatingIfNeeded: sequence), type: types.admit(entry.type),
                     gap: min(entry.gap, UInt8(SessionEvent.gapsMax - 1))))
         }
         return taken

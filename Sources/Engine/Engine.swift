@@ -45,7 +45,7 @@ public struct Engine: ~Copyable {
     var capture: CheckpointCapture?
     var staged = StagedWindows()
 
-    /// Events learned from so far.
+    /// Events so far: learned from, or come with a session that was adopted.
     var sequence: UInt64 = 0
     /// For each partition, the next offset to learn from.
     var watermarks: [TopicPartition: Int64] = [:]
@@ -98,8 +98,10 @@ public struct Engine: ~Copyable {
                     answers.append(.repetition(source: input.source))
                     continue
                 }
-                if isNew, !adopted.has(event.user, at: input.source) {
-                    if let id = event.id { recentIDs.insert(id, of: event.user, at: input.source) }
+                // What an adopted session has already is answered, and taken in no more.
+                let isTaken = isNew && !adopted.has(event.user, at: input.source)
+                if isNew, let id = event.id { recentIDs.insert(id, of: event.user, at: input.source) }
+                if isTaken {
                     if mustRank(group, before: event) { try rank(&group, into: &answers, now: now) }
                     let activeBefore = catalog.row(of: event.item).map(catalog.lastActive)
                     try stage(event, from: input.source.topicPartition)
@@ -108,7 +110,7 @@ public struct Engine: ~Copyable {
                     }
                 }
                 answers.append(.none(source: input.source))
-                guard input.wantsAnswer || (isNew && input.isAlwaysRanked) else { continue }
+                guard input.wantsAnswer || (isTaken && input.isAlwaysRanked) else { continue }
                 guard let row = sessions.row(of: event.user) else {
                     // Read again after a crash, and the user has left since: the answer is still owed.
                     if input.wantsAnswer {
@@ -120,7 +122,7 @@ public struct Engine: ~Copyable {
                     continue
                 }
                 if group.isFull { try rank(&group, into: &answers, now: now) }
-                add(row: row, asOf: event.timestamp, input, isNew: isNew, place: answers.count - 1, to: &group)
+                add(row: row, asOf: event.timestamp, input, isNew: isTaken, place: answers.count - 1, to: &group)
             case .forget(let user):
                 try rank(&group, into: &answers, now: now)
                 // A session that was read back as it was later has been forgotten already.

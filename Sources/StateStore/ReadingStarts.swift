@@ -12,9 +12,9 @@ struct ReadingStarts: Codable, Equatable {
     struct Start: Codable, Equatable {
         var topic: String
         var partition: Int32
-        /// The next offset to learn from, by the first checkpoint that knew of the partition.
+        /// The next offset to learn from.
         var next: Int64
-        /// The number of that checkpoint.
+        /// The number of the first checkpoint that knew of the partition.
         var checkpoint: Int64
     }
 
@@ -38,11 +38,11 @@ struct ReadingStarts: Codable, Equatable {
         }
     }
 
-    /// Writes down what a checkpoint knows of and the file does not, if anything.
-    static func note(_ offsets: [TopicPartition: Int64], notIn database: Database, directory: String) throws {
+    /// Writes down what the state file does not know of, if anything.
+    static func note(_ beginnings: [TopicPartition: Int64], notIn database: Database, directory: String) throws {
         let known = try Row.fetchAll(database, sql: "SELECT topic, partition FROM offset")
             .map { TopicPartition(topic: $0[0], partition: $0[1]) }
-        let new = offsets.filter { !known.contains($0.key) }
+        let new = beginnings.filter { !known.contains($0.key) }
         guard !new.isEmpty else { return }
         let checkpoint = (try Seal(database)?.checkpoint ?? 0) + 1
         // What cannot be read helps nobody; what is written now may.

@@ -29,6 +29,8 @@ public final class StateStore: Sendable {
         lock = try DirectoryLock(directory: directory)
         try StateFile.checkLength(directory: directory)
         var configuration = Configuration()
+        // Whoever reads beside it, as `freshet inspect` does, holds up the change of a recovered file to a log.
+        configuration.busyMode = .timeout(Self.waitingTimeout)
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
         }
@@ -61,7 +63,7 @@ public final class StateStore: Sendable {
         try StateFile.checkLength(directory: directory)
         var configuration = Configuration()
         configuration.readonly = true
-        configuration.busyMode = .timeout(Self.readingTimeout)
+        configuration.busyMode = .timeout(Self.waitingTimeout)
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)
             try database.read { database in
@@ -76,8 +78,8 @@ public final class StateStore: Sendable {
         }
     }
 
-    /// Seconds that a reader waits for a writer that recovers the log.
-    private static let readingTimeout = 5.0
+    /// Seconds that a reader waits for a writer that recovers the log, and a writer for a reader.
+    private static let waitingTimeout = 5.0
 
     /// Writes a checkpoint: all of it, or on any error nothing. Durable on return.
     public func write(_ checkpoint: Checkpoint) throws(StateStoreError) {
@@ -118,7 +120,7 @@ public final class StateStore: Sendable {
                 sql: "INSERT OR REPLACE INTO blob VALUES (?, ?, ?)",
                 arguments: [name, Int64(bitPattern: checksum.value), Data(payload)])
         }
-        try ReadingStarts.note(checkpoint.offsets, notIn: database, directory: directory)
+        try ReadingStarts.note(checkpoint.beginnings, notIn: database, directory: directory)
         // A partition that went to another instance is covered by this state no more.
         try database.execute(sql: "DELETE FROM offset")
         for (place, next) in checkpoint.offsets {
@@ -159,6 +161,7 @@ public final class StateStore: Sendable {
         switch error {
         case let error as StateStoreError: return error
         case let error as DatabaseError where error.resultCode == .SQLITE_FULL: return .diskFull(path: directory)
+        case let error as DatabaseError where error.resultCode == .SQLITE_BUSY: return .inUse(path: directory)
         case let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN || error.resultCode == .SQLITE_PERM:
             return .directoryUnusable(path: directory, reason: reason(error))
         default: return StateFile.damage(reason(error), directory: directory)

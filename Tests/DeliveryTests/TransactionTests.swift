@@ -44,10 +44,10 @@ import Testing
         consumer.polls = [(0..<4).map { ScriptedWorld.record($0) }]
         try loop.turn()
         #expect(producer.visible.isEmpty)
-        #expect(consumer.committed == [ScriptedWorld.events: 0])
+        #expect(consumer.committed[ScriptedWorld.events] == 0)
         for _ in 0..<3 { try loop.turn() }
         #expect(producer.visible.map(\.answers) == ["0@0", "0@1", "0@2", "0@3"])
-        #expect(consumer.committed == [ScriptedWorld.events: 4])
+        #expect(consumer.committed[ScriptedWorld.events] == 4)
         #expect(producer.calls == ["init", "begin", "offsets", "commit"])
         #expect(loop.report().transactionsCommitted == 1)
         #expect(loop.report().recommendationsPublished == 4)
@@ -63,7 +63,7 @@ import Testing
         for _ in 0..<3 { try loop.turn() }
         #expect(producer.visible.count == 50)
         #expect((4...7).contains(producer.calls.count { $0 == "commit" }))
-        #expect(consumer.committed == [ScriptedWorld.events: 50])
+        #expect(consumer.committed[ScriptedWorld.events] == 50)
     }
 
     @Test(arguments: ["offsets", "commit"]) func anAbortSendsTheSameListsAgainAndLearnsNothingTwice(step: String) throws {
@@ -77,7 +77,7 @@ import Testing
         #expect(producer.calls.filter { $0 == "abort" }.count == 1)
         #expect(producer.visible == lists)
         #expect(loop.engine.modelVersion == version)
-        #expect(consumer.committed == [ScriptedWorld.events: 6])
+        #expect(consumer.committed[ScriptedWorld.events] == 6)
         #expect(loop.report().transactionsAborted == 1)
     }
 
@@ -89,7 +89,7 @@ import Testing
         #expect(producer.visible.count == 1)
         #expect(!producer.calls.contains("abort"))
         #expect(producer.calls.count { $0 == "offsets" } == (step == "offsets" ? 3 : 1))
-        #expect(consumer.committed == [ScriptedWorld.events: 1])
+        #expect(consumer.committed[ScriptedWorld.events] == 1)
     }
 
     @Test(arguments: ["init", "begin", "offsets", "commit"]) func aNewerInstanceEndsThisOne(step: String) throws {
@@ -126,7 +126,7 @@ import Testing
         consumer.polls = [(0..<4).map { ScriptedWorld.record($0) }]
         for _ in 0..<5 { try loop.turn() }
         #expect(producer.visible.map(\.answers) == ["0@0", "0@2", "0@3"])
-        #expect(consumer.committed == [ScriptedWorld.events: 4])
+        #expect(consumer.committed[ScriptedWorld.events] == 4)
         #expect(loop.report().undeliverable == 1)
     }
 
@@ -149,7 +149,7 @@ import Testing
         producer.acknowledges = true
         for _ in 0..<4 { try loop.turn() }
         #expect(producer.visible.map(\.answers) == ["0@0"])
-        #expect(consumer.committed == [ScriptedWorld.events: 1])
+        #expect(consumer.committed[ScriptedWorld.events] == 1)
     }
 
     @Test func withoutAMembershipNothingIsCommitted() throws {
@@ -158,7 +158,7 @@ import Testing
         consumer.polls = [[ScriptedWorld.record(0)]]
         for _ in 0..<4 { try loop.turn() }
         #expect(producer.visible.isEmpty)
-        #expect(consumer.committed == [ScriptedWorld.events: 0])
+        #expect(consumer.committed[ScriptedWorld.events] == 0)
         consumer.isMember = true
         for _ in 0..<4 { try loop.turn() }
         #expect(producer.visible.count == 1)
@@ -174,7 +174,7 @@ import Testing
         for _ in 0..<4 { try loop.turn() }
         #expect(producer.visible.isEmpty)
         #expect(loop.engine.eventCount == 3)
-        #expect(consumer.committed == [ScriptedWorld.events: 3])
+        #expect(consumer.committed[ScriptedWorld.events] == 3)
     }
 
     @Test func drainCommitsWhatIsUnderWayAndWritesTheState() throws {
@@ -183,7 +183,7 @@ import Testing
         try loop.turn()
         try loop.drain()
         #expect(producer.visible.count == 5)
-        #expect(consumer.committed == [ScriptedWorld.events: 5])
+        #expect(consumer.committed[ScriptedWorld.events] == 5)
         // The first says where reading began.
         #expect(store.checkpoints.map(\.offsets) == [[ScriptedWorld.events: 0], [ScriptedWorld.events: 5]])
     }

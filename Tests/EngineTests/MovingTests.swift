@@ -20,9 +20,9 @@ import Testing
         var second = try Engine(Fixture.configuration())
         // Other items have the first rows here.
         for place in 0..<5 { _ = try second.take(Fixture.input("x", "other\(place)", offset: Int64(place))) }
-        let (version, events) = (second.modelVersion, second.eventCount)
+        let version = second.modelVersion
         try second.adopt(kept, readingFrom: 61)
-        #expect(second.modelVersion == version && second.eventCount == events)
+        #expect(second.modelVersion == version)
         second.cover(Fixture.partition, next: 61)
         let same = second.keptSession(of: user, from: Fixture.partition)
         #expect(same == kept)

@@ -16,6 +16,22 @@ import Testing
         if case .repetition = answer { true } else { false }
     }
 
+    @Test func aCopyOfWhatAnAdoptedSessionHasIsKnown() throws {
+        var engine = try Engine(Fixture.configuration())
+        let first = input("a", offset: 4)
+        guard case .event(let event) = first.content else { return }
+        let kept = KeptSession(
+            user: event.user, events: [.init(item: event.item, type: "view", gap: 0)], purchased: [], newest: nil,
+            through: RecordSource(topicPartition: Fixture.partition, offset: 4))
+        try engine.adopt(kept, readingFrom: 4)
+        engine.cover(Fixture.partition, next: 4)
+        // In the session already: answered, and taken in no more. Its copy is neither.
+        #expect(!isRepetition(try engine.take(first)))
+        #expect(isRepetition(try engine.take(input("a", offset: 5))))
+        let session = engine.keptSession(of: event.user, from: Fixture.partition)
+        #expect(session?.events.count == 1)
+    }
+
     @Test func aSecondCopyIsNeitherLearnedNorAnswered() throws {
         var engine = try Engine(Fixture.configuration())
         for offset in 0..<4 { _ = try engine.take(input("id\(offset)", item: "i\(offset)", offset: Int64(offset))) }

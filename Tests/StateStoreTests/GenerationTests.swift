@@ -50,9 +50,10 @@ import Testing
             let store = try StateStore(directory: fixture.directory)
             try store.write(StoreFixture.checkpoint(version: 1, items: 0..<5, users: 0..<5))
             try store.keepGeneration()
-            for (version, next) in [(2, 7), (3, 40), (4, 90)] as [(UInt64, Int64)] {
+            for (version, next) in [(2, 9), (3, 40), (4, 90)] as [(UInt64, Int64)] {
                 var checkpoint = StoreFixture.checkpoint(version: version, items: 0..<5, users: 0..<5)
                 checkpoint.offsets[other] = next
+                checkpoint.beginnings[other] = 7
                 try store.write(checkpoint)
             }
         }
@@ -70,7 +71,8 @@ import Testing
         do {
             let store = try StateStore(directory: fixture.directory)
             var checkpoint = StoreFixture.checkpoint(version: 1, items: 0..<5, users: 0..<5)
-            checkpoint.offsets[TopicPartition(topic: "events", partition: 5)] = 7
+            checkpoint.offsets[TopicPartition(topic: "events", partition: 5)] = 9
+            checkpoint.beginnings[TopicPartition(topic: "events", partition: 5)] = 7
             try store.write(checkpoint)
             try store.write(StoreFixture.checkpoint(version: 2, items: 0..<5, users: 0..<5))
             try store.keepGeneration()
@@ -79,6 +81,31 @@ import Testing
         try fixture.replace(with: [UInt8](repeating: 0x5A, count: 5000))
         _ = try StateInspection.recover(directory: fixture.directory)
         #expect(try StateStore(directory: fixture.directory).offsets() == [TopicPartition(topic: "events", partition: 2): 20])
+    }
+
+    @Test func aReaderDoesNotKeepARecoveredStateFromOpening() throws {
+        try fixture.fill()
+        do { try StateStore(directory: fixture.directory).keepGeneration() }
+        try fixture.replace(with: [UInt8](repeating: 0x5A, count: 5000))
+        _ = try StateInspection.recover(directory: fixture.directory)
+        // A recovered file has no log yet; a reader in the middle of it is waited for.
+        let (isReading, mayEnd) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let directory = fixture.directory
+        let reader = Thread {
+            do {
+                var seen = 0
+                try StateStore(reading: directory).forEachItem { _ in
+                    seen += 1
+                    guard seen == 1 else { return }
+                    isReading.signal()
+                    _ = mayEnd.wait(timeout: .now() + 0.2)
+                }
+            } catch { Issue.record("\(error)") }
+        }
+        reader.start()
+        isReading.wait()
+        #expect(try StateStore(directory: directory).modelDescription()?.modelVersion == 1)
+        mayEnd.signal()
     }
 
     @Test func whatIsDamagedIsNeverKept() throws {

@@ -51,16 +51,19 @@ final class CommitObserver {
         for topic in [names.lists, names.deadLetters] {
             for partition in broker.partitions(of: topic) { read(partition, broker) }
         }
+        // Behind another instance's open transaction nobody can see yet what is answered: it is looked at later.
+        let isHeldBack = [names.lists, names.deadLetters].flatMap(broker.partitions).contains { partition in
+            broker.logs[partition].map { $0.lastStableOffset < $0.highWatermark } ?? false
+        }
         for partition in now.keys.sorted(by: { $0.partition < $1.partition }) {
-            check(
-                partition, from: committed[partition] ?? 0, to: now[partition] ?? 0,
-                lowWatermark: broker.logs[partition]?.lowWatermark ?? 0)
+            let (before, after) = (committed[partition] ?? 0, now[partition] ?? 0)
+            if after < before { violation("\(partition): the committed offset went back from \(before) to \(after)") }
+            if !isHeldBack { check(partition, upTo: after, lowWatermark: broker.logs[partition]?.lowWatermark ?? 0) }
         }
         committed = now
     }
 
-    private func check(_ partition: TopicPartition, from before: Int64, to after: Int64, lowWatermark: Int64) {
-        if after < before { violation("\(partition): the committed offset went back from \(before) to \(after)") }
+    private func check(_ partition: TopicPartition, upTo after: Int64, lowWatermark: Int64) {
         let inputs = expected[partition] ?? []
         var place = answeredPlaces[partition] ?? 0
         while place < inputs.count, inputs[place].offset < after {

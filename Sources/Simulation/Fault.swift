@@ -41,11 +41,14 @@ public enum Fault: String, CaseIterable, Sendable {
     case clockBack
     /// Retention takes records of the events topic, read or not.
     case retention
+    /// The process dies, and its disk with it.
+    case diskLost
 
     public enum Delivery: Sendable {
         case any
         case onlyTransactional
-        /// In stories of its own: what is lost to it is owed to nobody, if only it is told.
+        /// In stories of its own: what is lost to retention is owed to nobody, if only it is told, and with a disk
+        /// goes what was learned.
         case onlyInVariations
     }
 
@@ -53,7 +56,7 @@ public enum Fault: String, CaseIterable, Sendable {
     public var delivery: Delivery {
         switch self {
         case .abortable, .fenced, .coordinatorLost: .onlyTransactional
-        case .retention: .onlyInVariations
+        case .retention, .diskLost: .onlyInVariations
         default: .any
         }
     }
@@ -86,7 +89,7 @@ extension Fault {
         case .undelivered, .deliveredUnreported: door == .reports
         case .diskFull, .diskFails, .diskFailsLate: door == .finishCheckpoint
         case .crashBefore, .crashAfter, .crashAndDamage: true
-        case .fenced, .coordinatorLost, .rebalance, .expelled, .pause, .clockForward, .clockBack, .retention: true
+        case .fenced, .coordinatorLost, .rebalance, .expelled, .pause, .clockForward, .clockBack, .retention, .diskLost: true
         }
     }
 }

@@ -97,6 +97,8 @@ struct ObservedOutput {
         switch input.kind {
         case .event: lists[source]?.count ?? 0
         case .forget(let user): tombstones[user] ?? 0
+        // There is nothing to wait for.
+        case .repetition: 1
         case .refused: deadLetters[source]?.count ?? 0
         }
     }

@@ -12,8 +12,15 @@ public struct Scenario: Sendable {
     /// Partitions of the events topic. With one, the order of learning is the order of the log.
     public var partitions: Int32
     public var faults: FaultPlan
+    /// Machines with an instance each, in one group. With a changelog of sessions another one, without a disk,
+    /// comes when they are done.
+    public var machines = 1
+    /// Partitions of the changelog.
+    var changelogPartitions: Int32 = 1
     var traffic: [Traffic]
 
+    /// More users and items than there are: nobody is pushed out.
+    private static let roomForAll = 100
     /// Faults of a story at most.
     private static let faultsMax = 6
 
@@ -43,11 +50,52 @@ public struct Scenario: Sendable {
             let count = 1 + chance.next(below: min(kinds.count, Blend.neuralMax))
             engine.ensembleMembers = Array(kinds.shuffled(using: &chance).prefix(count))
         }
-        if chance.next(below: 8) == 0 {
+        let isCut = chance.next(below: 8) == 0
+        if isCut {
             faults = FaultPlan(
                 faults.faults + (0...chance.next(below: 2)).map { _ in (1 + chance.next(below: calls), .retention) })
         }
+        if chance.next(below: 3) == 0 { moveSessions(&chance, calls: calls, isCut: isCut) }
+        let isForgetful = machines > 1 || faults.faults.contains { $0.fault == .diskLost }
+        if !isCut, !isForgetful, chance.next(below: 4) == 0 { repeatEvents(&chance) }
     }
+
+    /// Has sessions kept in a changelog, and perhaps a second instance, or a disk that is lost.
+    private mutating func moveSessions(_ chance: inout SeededGenerator, calls: Int, isCut: Bool) {
+        delivery.sessionsTopic = SimulatedWorld.Names().sessions
+        changelogPartitions = Int32(1 + chance.next(below: Int(partitions)))
+        if chance.next(below: 4) != 0 {
+            engine.usersMax = Self.roomForAll
+            engine.learner.itemsMax = Self.roomForAll
+        }
+        if chance.next(below: 2) == 0 { machines = 2 }
+        if !isCut, chance.next(below: 2) == 0 {
+            faults = FaultPlan(faults.faults + [(1 + chance.next(below: calls), .diskLost)])
+        }
+    }
+
+    /// Gives events ids, and has some come a second time.
+    private mutating func repeatEvents(_ chance: inout SeededGenerator) {
+        var seen: [Int32: [Traffic.Input]] = [:]
+        for group in traffic.indices {
+            let partition = traffic[group].partition
+            for place in traffic[group].inputs.indices {
+                let input = traffic[group].inputs[place]
+                guard case .event = input.kind, let value = input.value else { continue }
+                if let earlier = seen[partition], chance.next(below: 5) == 0 {
+                    traffic[group].inputs[place] = earlier[chance.next(below: earlier.count)]
+                    traffic[group].inputs[place].kind = .repetition
+                    continue
+                }
+                traffic[group].inputs[place].value = Array(#"{"id":"\#(group)-\#(place)","#.utf8) + value.dropFirst()
+                // A copy of what nobody sees is the first one.
+                if traffic[group].ending != .aborted { seen[partition, default: []].append(traffic[group].inputs[place]) }
+            }
+        }
+    }
+
+    /// Whether every user's session must be there at the end.
+    var keepsEverybody: Bool { engine.usersMax >= Self.roomForAll }
 
     /// Records of the events topic, hidden ones included.
     var records: Int { traffic.reduce(0) { $0 + $1.inputs.count } }

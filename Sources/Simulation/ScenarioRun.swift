@@ -3,17 +3,23 @@ internal import Engine
 internal import Events
 internal import Streaming
 
-/// Runs a scenario: processes start, crash and are started again, until everything that arrived is
-/// committed; then the last one drains.
+/// Runs a scenario: processes start, crash and are started again, until everything that arrived is committed; then
+/// they drain, one after the other. Where sessions have a changelog, one more comes then that has no disk.
 public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
     private let scenario: Scenario
     private let world: SimulatedWorld
     /// The order in which records are handed over; nil for whatever comes first.
     private let script: [RecordSource]?
+    /// By machine.
+    private var running: [SimulatedProcess<World>?]
+    /// Machines below this one have drained.
+    private var finished = 0
     private var processes = 0
+    private var turns = 0
     private var largestOutbox = 0
     private var notices: [DeliveryNotice] = []
     private var whole: StoredState?
+    private var lostHistories: [String] = []
 
     /// Turns of all processes together, far beyond what any story needs.
     private static var turnsMax: Int { 20_000 }
@@ -22,14 +28,17 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
 
     /// What is left when it is over.
     struct Ending {
+        /// The first machine is at work in it.
         var world: SimulatedWorld
         var processes: Int
         var largestOutbox: Int
         var notices: [DeliveryNotice]
         /// Whether everything was committed and the last process drained.
         var isComplete: Bool
-        /// All that the last process knew when it ended; nil where it did not come to that.
+        /// All that the first machine's last process knew when it ended; nil where it did not come to that.
         var whole: StoredState?
+        /// Sessions that are not what their users did.
+        var lostHistories: [String]
         var partitions: Int32
     }
 
@@ -37,74 +46,103 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
         self.scenario = scenario
         self.script = script
         let names = SimulatedWorld.Names()
+        // Told again by a script, a story ends with its last event.
+        let hasHeir = scenario.delivery.sessionsTopic != nil && script == nil
+        running = []
+        for _ in 0..<scenario.machines + (hasHeir ? 1 : 0) { running.append(nil) }
         world = SimulatedWorld(
-            seed: scenario.seed &* 0x9E37_79B9 &+ 1, faults: faults, names: names, observer: CommitObserver(names))
+            seed: scenario.seed &* 0x9E37_79B9 &+ 1, faults: faults, names: names, observer: CommitObserver(names),
+            machines: running.count)
         world.broker.createTopic(names.events, partitions: scenario.partitions)
         world.broker.createTopic(names.lists, partitions: 2)
         world.broker.createTopic(names.deadLetters, partitions: 1)
+        world.broker.createTopic(names.sessions, partitions: scenario.changelogPartitions)
         world.add(scenario.traffic)
     }
 
     consuming func run() -> Ending {
-        var isComplete = false
-        var turns = 0
-        while !isComplete, processes < Self.processesMax, turns < Self.turnsMax {
-            processes += 1
-            world.restart()
+        while finished < running.count, processes < Self.processesMax, turns < Self.turnsMax {
+            let waiting = max(1, scenario.machines - finished)
+            let machine = finished + (waiting == 1 ? 0 : world.draw(below: waiting))
+            world.turn(to: machine)
             do throws(EngineError) {
-                isComplete = try live(&turns)
+                try takeTurn(machine)
             } catch {
                 world.observer.violation("process \(processes) cannot restore its state: \(error)")
                 break
             }
-            if !isComplete { world.crash(damagesNewest: false) }
         }
+        world.turn(to: 0)
         return Ending(
-            world: world, processes: processes, largestOutbox: largestOutbox, notices: notices, isComplete: isComplete, whole: whole,
-            partitions: scenario.partitions)
+            world: world, processes: processes, largestOutbox: largestOutbox, notices: notices,
+            isComplete: finished == running.count, whole: whole, lostHistories: lostHistories, partitions: scenario.partitions)
     }
 
-    /// One process, from its start to its end.
-    ///
-    /// - Returns: whether everything was done, and it drained.
-    private mutating func live(_ turns: inout Int) throws(EngineError) -> Bool {
-        guard let decoder = EventDecoder(fields: EventFields(), limits: EventLimits()) else { return false }
-        let engine = try restoredEngine()
-        let producer = SimulatedProducer(
-            world, transactionalID: scenario.delivery.guarantee == .exactlyOnce ? world.names.transactionalID : nil)
-        let consumer = SimulatedConsumer(world, member: "freshet-\(processes)", script: script)
-        var loop = DeliveryLoop<World>(
-            scenario.delivery, engine: engine, decoder: decoder, consumer: World.consumer(consumer),
-            reader: nil, producer: World.producer(producer), store: World.store(SimulatedStore(world)),
-            time: SimulatedTime(world: world))
-        var quietTurns = 0
+    /// A turn of one machine's process, which is started where there is none.
+    private mutating func takeTurn(_ machine: Int) throws(EngineError) {
+        let process: SimulatedProcess<World>
+        if let running = running[machine] { process = running } else { process = try start(machine) }
+        turns += 1
         do throws(DeliveryError) {
-            while !world.isCrashed, turns < Self.turnsMax {
-                turns += 1
-                try loop.turn()
-                notices += loop.takeNotices()
-                largestOutbox = max(largestOutbox, loop.waitingCount)
-                guard world.isCalm, world.observer.isEverythingCommitted(world.broker),
-                    world.observer.isEverything(below: loop.engine.nextOffsets, world.broker)
-                else { continue }
+            try process.loop.turn()
+            notices += process.loop.takeNotices()
+            largestOutbox = max(largestOutbox, process.loop.waitingCount)
+            if machine == finished, !world.isCrashed, isDone() {
                 // It may still hear of what was lost to retention.
-                quietTurns += 1
-                guard quietTurns > Self.quietTurnsMin else { continue }
-                try loop.drain()
-                guard !world.isCrashed else { return false }
-                whole = StoredState(loop.engine.takeWholeCheckpoint())
-                return true
+                process.quietTurns += 1
+                if process.quietTurns > Self.quietTurnsMin { try drain(process, machine) }
             }
         } catch {
             // It ends with an exit code, and the supervisor starts it again.
-            notices += loop.takeNotices()
-            return false
+            notices += process.loop.takeNotices()
+            world.crash(damagesNewest: false)
         }
-        return false
+        if world.isCrashed { running[machine] = nil }
     }
 
-    private func restoredEngine() throws(EngineError) -> Engine {
-        try Self.engine(of: World.restored(world.disk.state), scenario)
+    /// Whether everything that arrived is committed, and learned by those who are left.
+    private func isDone() -> Bool {
+        guard world.isCalm, world.observer.isEverythingCommitted(world.broker) else { return false }
+        var learned: [TopicPartition: Int64] = [:]
+        for process in running {
+            if let process { learned.merge(process.loop.engine.nextOffsets, uniquingKeysWith: max) }
+        }
+        return world.observer.isEverything(below: learned, world.broker)
+    }
+
+    private mutating func drain(_ process: SimulatedProcess<World>, _ machine: Int) throws(DeliveryError) {
+        try process.loop.drain()
+        guard !world.isCrashed else { return }
+        if machine >= scenario.machines - 1, scenario.keepsEverybody {
+            lostHistories += UserHistories(world.observer.inputs).differences(
+                lengthMax: scenario.engine.sessionLengthMax
+            ) { user, partition in process.loop.engine.keptSession(of: user, from: partition) }
+        }
+        if machine == 0 { whole = StoredState(process.loop.engine.takeWholeCheckpoint()) }
+        running[machine] = nil
+        finished += 1
+    }
+
+    private mutating func start(_ machine: Int) throws(EngineError) -> SimulatedProcess<World> {
+        processes += 1
+        world.restart()
+        guard let decoder = EventDecoder(fields: EventFields(), limits: EventLimits()) else {
+            throw .stateMismatch("a parser of the default limits cannot be made")
+        }
+        let engine = try Self.engine(of: World.restored(world.disk.state), scenario)
+        let producer = SimulatedProducer(
+            world, transactionalID: scenario.delivery.guarantee == .exactlyOnce ? world.transactionalID : nil)
+        let consumer = SimulatedConsumer(world, member: "freshet-\(processes)", script: script)
+        let reader =
+            scenario.delivery.sessionsTopic == nil
+            ? nil : World.reader(SimulatedConsumer(world, member: nil, script: nil))
+        let process = SimulatedProcess<World>(
+            DeliveryLoop(
+                scenario.delivery, engine: engine, decoder: decoder, consumer: World.consumer(consumer),
+                reader: reader, producer: World.producer(producer), store: World.store(SimulatedStore(world)),
+                time: SimulatedTime(world: world)))
+        running[machine] = process
+        return process
     }
 
     static func engine(of stored: StoredState, _ scenario: Scenario) throws(EngineError) -> Engine {

@@ -4,6 +4,8 @@ public import Delivery
 /// puts a bug there, to see that it is found.
 public protocol ScenarioWorld: DeliveryWorld where Time == SimulatedTime {
     static func consumer(_ consumer: SimulatedConsumer) -> Consumer
+    /// Reads the changelog of sessions.
+    static func reader(_ reader: SimulatedConsumer) -> Reader
     static func producer(_ producer: SimulatedProducer) -> Producer
     static func store(_ store: SimulatedStore) -> Store
     /// What a restart reads.
@@ -19,6 +21,7 @@ public enum FaithfulWorld: ScenarioWorld {
     public typealias Time = SimulatedTime
 
     public static func consumer(_ consumer: SimulatedConsumer) -> SimulatedConsumer { consumer }
+    public static func reader(_ reader: SimulatedConsumer) -> SimulatedConsumer { reader }
     public static func producer(_ producer: SimulatedProducer) -> SimulatedProducer { producer }
     public static func store(_ store: SimulatedStore) -> SimulatedStore { store }
     public static func restored(_ state: StoredState) -> StoredState { state }

@@ -26,7 +26,7 @@ public struct StoredState: Equatable, Sendable {
     }
 
     /// Goes on from these offsets in partitions that it knows nothing of, as a recovery does.
-    mutating func cover(_ starts: [TopicPartition: Int64]) { offsets.merge(starts) { known, _ in known } }
+    mutating func cover(_ beginnings: [TopicPartition: Int64]) { offsets.merge(beginnings) { known, _ in known } }
 
     /// In the order of their places.
     public var itemRows: [ItemRow] { items.values.sorted { $0.index < $1.index } }
@@ -75,7 +75,7 @@ public struct SimulatedDisk: Sendable {
     /// The generation before it.
     private var previous = StoredState()
     /// Where reading began of partitions that the generation before does not know of.
-    private var starts: [TopicPartition: Int64] = [:]
+    private var beginnings: [TopicPartition: Int64] = [:]
     /// What is being written: torn by a crash.
     private var underway: Checkpoint?
     public private(set) var generations = 0
@@ -93,7 +93,7 @@ public struct SimulatedDisk: Sendable {
         underway = nil
         if outcome == .written || outcome == .failedButWritten {
             previous = state
-            starts = checkpoint.offsets.filter { state.offsets[$0.key] == nil }
+            beginnings = checkpoint.beginnings.filter { state.offsets[$0.key] == nil }
             state.apply(checkpoint)
             generations += 1
         }
@@ -108,7 +108,7 @@ public struct SimulatedDisk: Sendable {
         underway = nil
         guard damagesNewest, previous.model != nil else { return }
         state = previous
-        state.cover(starts)
+        state.cover(beginnings)
     }
 
     /// Whether the checkpoint under way is of a partition that the disk knows nothing of. A disk that fails

@@ -2,21 +2,19 @@ internal import Events
 internal import SequenceModels
 internal import Streaming
 
-/// Everything outside of one Freshet process: brokers, disk, clock, and the faults that are to come. One
-/// world outlives the processes that crash in it.
+/// Everything outside of the Freshet processes: brokers, the machines' disks, clock, and the faults that are to
+/// come. One world outlives the processes that crash in it.
 ///
-/// A process that is dead changes nothing any more: whatever its code still calls on its way out is
-/// refused.
+/// One process a machine; whoever takes their turns says which one is at work. A process that is dead changes
+/// nothing any more: whatever its code still calls on its way out is refused.
 public final class SimulatedWorld {
     public internal(set) var broker = SimulatedBroker()
     public internal(set) var clock = SimulatedClock(start: Timestamp(milliseconds: 1_767_225_600_000))
-    public internal(set) var disk = SimulatedDisk()
     /// The world's own chance: how long a call takes, how much a poll brings.
     private var chance: SeededGenerator
     private var faults: FaultPlan
     /// Calls that crossed the border so far.
     public private(set) var calls = 0
-    public private(set) var isCrashed = false
     /// The faults that happened, each with its call and its door: what a failed seed is told with.
     public private(set) var history: [String] = []
     /// What happens by itself at a later call.
@@ -24,8 +22,9 @@ public final class SimulatedWorld {
     /// What the events topic is still to get, the next last.
     private var traffic: [Traffic] = []
     let names: Names
-    /// Records as the consumer was handed them, each once: the order in which they are learned.
-    var lineage = Lineage()
+    private var machines: [Machine]
+    /// The machine whose process is at work.
+    private(set) var machine = 0
     let observer: CommitObserver
     private var competitors = 0
 
@@ -34,10 +33,20 @@ public final class SimulatedWorld {
         public var events = "events"
         public var lists = "recommendations"
         public var deadLetters = "events.dlq"
+        public var sessions = "sessions"
         public var group = "freshet"
         public var transactionalID = "freshet"
 
         public init() {}
+    }
+
+    /// What a process runs on.
+    private struct Machine {
+        var disk = SimulatedDisk()
+        var isCrashed = false
+        /// The consumer that its process has, as the group knows it.
+        var member: String?
+        var lineage = Lineage()
     }
 
     private enum Change {
@@ -50,7 +59,8 @@ public final class SimulatedWorld {
     /// Longer than any transaction may take.
     private static let pauseLength = Duration.seconds(120)
 
-    init(seed: UInt64, faults: FaultPlan, names: Names, observer: CommitObserver) {
+    init(seed: UInt64, faults: FaultPlan, names: Names, observer: CommitObserver, machines: Int) {
+        self.machines = [Machine](repeating: Machine(), count: machines)
         chance = SeededGenerator(seed: seed)
         self.faults = faults
         self.names = names
@@ -88,9 +98,13 @@ public final class SimulatedWorld {
         passTime()
         guard let fault = faults.take(at: calls, through: door) else { return nil }
         history.append("\(calls) \(door.rawValue) \(fault.rawValue)")
+        if machine > 0 { history.append("that was on machine \(machine)") }
         switch fault {
         case .crashBefore: crash(damagesNewest: false)
         case .crashAndDamage: crash(damagesNewest: true)
+        case .diskLost:
+            crash(damagesNewest: false)
+            disk = SimulatedDisk()
         case .fenced: competes()
         case .coordinatorLost:
             broker.setCoordinator(isUp: false)
@@ -116,9 +130,6 @@ public final class SimulatedWorld {
         observer.look(at: broker, names)
     }
 
-    /// The consumer that the process under test has, as the group knows it.
-    var current: String?
-
     /// A new process: alive, with the same faults ahead.
     func restart() {
         isCrashed = false
@@ -134,6 +145,9 @@ public final class SimulatedWorld {
         if let member = current { schedule(.leave(member)) }
         current = nil
     }
+
+    /// Another machine's process is at work.
+    func turn(to machine: Int) { self.machine = machine }
 
     /// Waits, because nothing has arrived.
     func wait(_ duration: Duration) {
@@ -165,7 +179,7 @@ public final class SimulatedWorld {
         let partitions = broker.partitions(of: names.events)
         let partition = partitions[draw(below: partitions.count)]
         // What was gone before reading began is nobody's loss.
-        let isBegun = disk.state.offsets[partition] != nil || broker.committedOffsets(of: names.group)[partition] != nil
+        let isBegun = machines.contains { $0.disk.state.offsets[partition] != nil } || broker.committedOffsets(of: names.group)[partition] != nil
         guard isBegun, let log = broker.logs[partition] else { return }
         let kept = draw(below: Int(log.highWatermark - log.lowWatermark) + 1)
         broker.moveLowWatermark(of: partition, to: log.highWatermark - Int64(kept))
@@ -174,6 +188,34 @@ public final class SimulatedWorld {
     /// Another process takes the transactional id, and then does nothing with it.
     private func competes() {
         // Where the coordinator is away or busy nobody is fenced.
-        _ = try? broker.initTransactions(names.transactionalID, timeoutMilliseconds: 60_000, at: now)
+        _ = try? broker.initTransactions(transactionalID, timeoutMilliseconds: 60_000, at: now)
     }
+}
+
+/// The machine at work.
+extension SimulatedWorld {
+    public internal(set) var disk: SimulatedDisk {
+        get { machines[machine].disk }
+        set { machines[machine].disk = newValue }
+    }
+
+    public private(set) var isCrashed: Bool {
+        get { machines[machine].isCrashed }
+        set { machines[machine].isCrashed = newValue }
+    }
+
+    /// The consumer that its process has, as the group knows it.
+    var current: String? {
+        get { machines[machine].member }
+        set { machines[machine].member = newValue }
+    }
+
+    /// Records as its consumers were handed them, each once: the order in which they are learned.
+    var lineage: Lineage {
+        get { machines[machine].lineage }
+        set { machines[machine].lineage = newValue }
+    }
+
+    /// Two processes never have the same.
+    var transactionalID: String { machine == 0 ? names.transactionalID : "\(names.transactionalID)-\(machine)" }
 }

@@ -3,8 +3,10 @@ internal import Streaming
 
 /// What a record of the events topic is, as its maker meant it.
 enum InputKind: Equatable, Sendable {
-    case event(user: String)
+    case event(user: String, item: String, type: String)
     case forget(user: String)
+    /// A second copy of an event that has an id: it is neither learned nor answered.
+    case repetition
     /// It cannot be used, and goes to the dead letters.
     case refused
 }

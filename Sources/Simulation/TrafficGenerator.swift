@@ -42,30 +42,29 @@ struct TrafficGenerator {
         let user = "u\(chance.next(below: Self.users))-\(partition)"
         let timestamp = Timestamp(milliseconds: Self.start + produced * 10)
         var input = Traffic.Input(
-            kind: .event(user: user), key: Array(user.utf8), value: nil, headers: headers(), timestamp: timestamp)
+            kind: .refused, key: Array(user.utf8), value: nil, headers: headers(), timestamp: timestamp)
         switch chance.next(below: 14) {
         case 0:
             input.kind = .forget(user: user)
         case 1, 2:
-            input.kind = .refused
             input.value = garbage(user)
         case 3:
             // A tombstone that names nobody.
-            input.kind = .refused
             input.key = nil
         case 4:
             // The key names the user.
-            input.value = Array(#"{"item":\#(chance.next(below: Self.items))}"#.utf8)
+            let item = chance.next(below: Self.items)
+            input.kind = .event(user: user, item: "\(item)", type: "view")
+            input.value = Array(#"{"item":\#(item)}"#.utf8)
         default:
-            input.value = Array(event(user, timestamp).utf8)
+            let type = chance.next(below: 6) == 0 ? "purchase" : "view"
+            let item = "i\(chance.next(below: Self.items))"
+            input.kind = .event(user: user, item: item, type: type)
+            input.value = Array(
+                (#"{"user":"\#(user)","item":"\#(item)","type":"\#(type)","#
+                    + #""timestamp":\#(timestamp.milliseconds)}"#).utf8)
         }
         return input
-    }
-
-    private mutating func event(_ user: String, _ timestamp: Timestamp) -> String {
-        let type = chance.next(below: 6) == 0 ? "purchase" : "view"
-        return #"{"user":"\#(user)","item":"i\#(chance.next(below: Self.items))","type":"\#(type)","#
-            + #""timestamp":\#(timestamp.milliseconds)}"#
     }
 
     private mutating func garbage(_ user: String) -> [UInt8] {

@@ -27,19 +27,30 @@ extension Scenario {
         var violations = observer.violations
         if !ending.isComplete { violations.append("it did not come to an end") }
         if ending.isComplete {
-            violations += Judgement(ending, delivery).violations
+            violations += Judgement(ending, self).violations
             if comparesState(ending) { violations += differences(ending) }
+            if machines == 1 { violations += differencesOnDisk(ending) }
+            if !hasLost(ending) {
+                violations += Self.violation("the session is not what the user did", ending.lostHistories)
+            }
         }
         return Verdict(
             seed: seed, violations: violations, history: ending.world.history, processes: ending.processes,
             calls: ending.world.calls, comparesState: ending.isComplete && comparesState(ending))
     }
 
-    /// Whether the state must be that of an undisturbed run: it is a function of the events alone, and all
-    /// were there to be read.
+    /// Whether the state must be that of an undisturbed run: it is a function of the events alone, all were there
+    /// to be read, and no session came back by name, into another row.
     private func comparesState<World: ScenarioWorld>(_ ending: borrowing ScenarioRun<World>.Ending) -> Bool {
-        guard delivery.isReproducible else { return false }
-        return !ending.notices.contains { if case .lost = $0 { true } else { false } }
+        guard delivery.isReproducible, machines == 1, !hasLost(ending) else { return false }
+        guard delivery.sessionsTopic != nil else { return true }
+        let hasMoved = ending.notices.contains { if case .released = $0 { true } else { false } }
+        return !hasMoved && !faults.faults.contains { $0.fault == .diskLost }
+    }
+
+    /// Whether retention took records before they were read.
+    private func hasLost<World: ScenarioWorld>(_ ending: borrowing ScenarioRun<World>.Ending) -> Bool {
+        ending.notices.contains { if case .lost = $0 { true } else { false } }
     }
 
     /// Where the state differs from that of a run in which nothing went wrong.
@@ -58,13 +69,12 @@ extension Scenario {
         // Two partitions may have been read in another order when the list was made.
         let aged = partitions == 1 ? ending.world.observer.output.agedLists(than: undisturbed.world.observer.output) : []
         return Self.violation("the state differs from the undisturbed run's", whole.differences(from: calm))
-            + differencesOnDisk(ending, whole) + aged
+            + aged
     }
 
     /// Where what a next process would read is not what the last one knew.
-    private func differencesOnDisk<World: ScenarioWorld>(
-        _ ending: borrowing ScenarioRun<World>.Ending, _ whole: StoredState
-    ) -> [String] {
+    private func differencesOnDisk<World: ScenarioWorld>(_ ending: borrowing ScenarioRun<World>.Ending) -> [String] {
+        guard let whole = ending.whole else { return ["no state was left"] }
         do throws(EngineError) {
             var next = try ScenarioRun<World>.engine(of: ending.world.disk.state, self)
             let read = StoredState(next.takeWholeCheckpoint())
@@ -85,17 +95,20 @@ struct Judgement {
     private let guarantee: DeliveryConfiguration.Guarantee
     /// Whether a model's versions can only grow: where several events are one step, or a second partition is
     /// read while the first is still caught up with, or what was learned is gone from the topic, they need not; nor
-    /// where a member that was expelled answers once more, by its newest model, and a crash then takes it back.
+    /// where a member that was expelled answers once more, by its newest model, and a crash then takes it back; nor
+    /// where another instance goes on, or one without its disk.
     private let hasRisingVersions: Bool
     private var lowWatermarks: [TopicPartition: Int64] = [:]
     /// What an operator was told of records that were gone before they were read.
     private var lost: [TopicPartition: [Range<Int64>]] = [:]
 
-    init<World: ScenarioWorld>(_ ending: borrowing ScenarioRun<World>.Ending, _ configuration: DeliveryConfiguration) {
+    init<World: ScenarioWorld>(_ ending: borrowing ScenarioRun<World>.Ending, _ scenario: Scenario) {
+        let configuration = scenario.delivery
         guarantee = configuration.guarantee
         hasRisingVersions = configuration.isReproducible && guarantee == .exactlyOnce && ending.partitions == 1
-            && !ending.world.history.contains {
-                $0.hasSuffix(Fault.retention.rawValue) || $0.hasSuffix(Fault.expelled.rawValue)
+            && scenario.machines == 1
+            && !ending.world.history.contains { told in
+                [Fault.retention, .expelled, .diskLost].contains { told.hasSuffix($0.rawValue) }
             }
         let world = ending.world
         let observer = world.observer
@@ -108,7 +121,9 @@ struct Judgement {
         for case .lost(let partition, let first, let count) in ending.notices {
             lost[partition, default: []].append(first..<first + count)
         }
-        if ending.largestOutbox > configuration.inFlightMax + configuration.batchMax {
+        // Of one more batch each record may have a list and a session.
+        let batchMax = configuration.sessionsTopic == nil ? configuration.batchMax : 2 * configuration.batchMax
+        if ending.largestOutbox > configuration.inFlightMax + batchMax {
             violations.append("\(ending.largestOutbox) records waited for the brokers")
         }
         let (output, inputs) = (observer.output, observer.inputs)
@@ -120,13 +135,13 @@ struct Judgement {
 
     private mutating func judge(_ input: Traffic.Input, _ source: RecordSource, _ output: ObservedOutput) {
         switch input.kind {
-        case .event(let user):
+        case .event(let user, _, _):
             let lists = output.lists[source] ?? []
             judge(lists.count, "lists for", source)
             for list in lists where list.user != user || list.key != Array(user.utf8) {
                 violations.append("the list for \(source) is for \(list.user), not for \(user)")
             }
-        case .forget: break
+        case .forget, .repetition: break
         case .refused:
             let letters = output.deadLetters[source] ?? []
             judge(letters.count, "dead letters for", source)
@@ -179,9 +194,9 @@ struct Judgement {
         var newest: [String: RecordSource?] = [:]
         for (source, input) in inputs {
             switch input.kind {
-            case .event(let user): newest[user] = isGone(source) ? nil : .some(source)
+            case .event(let user, _, _): newest[user] = isGone(source) ? nil : .some(source)
             case .forget(let user): newest[user] = isGone(source) ? nil : .some(nil)
-            case .refused: continue
+            case .refused, .repetition: continue
             }
         }
         for (user, source) in newest.sorted(by: { $0.key < $1.key }) where output.newest[user] != source {
@@ -204,7 +219,7 @@ struct Judgement {
             switch input.kind {
             case .event: events.insert(source)
             case .refused: refused.insert(source)
-            case .forget: continue
+            case .forget, .repetition: continue
             }
         }
         let strays = output.lists.keys.filter { !events.contains($0) } + output.deadLetters.keys.filter { !refused.contains($0) }

@@ -32,6 +32,10 @@ import Testing
         expect(ForgottenRows.self, seeds: 60, breaks: "the state differs")
     }
 
+    @Test func aSessionThatIsNotWrittenIsFound() {
+        expect(LostSessions.self, seeds: 60, breaks: "the session is not what the user did")
+    }
+
     @Test func listsThatARestartForgetsToScoreAreFound() {
         expect(ForgottenPools.self, seeds: 200, breaks: "the state differs")
     }
@@ -61,6 +65,8 @@ extension PlantedWorld where Store == SimulatedStore {
 }
 
 extension PlantedWorld {
+    static func reader(_ reader: SimulatedConsumer) -> SimulatedConsumer { reader }
+
     static func restored(_ state: StoredState) -> StoredState { state }
 }
 
@@ -152,6 +158,30 @@ enum LostRecords: PlantedWorld {
         override func send(_ record: OutgoingRecord, token: UInt) throws(StreamingError) {
             sent += 1
             if sent % 10 == 0 { dropped.append(token) } else { try super.send(record, token: token) }
+        }
+
+        override func poll(into reports: inout [DeliveryReport], timeout: Duration) {
+            super.poll(into: &reports, timeout: timeout)
+            reports += dropped.map { DeliveryReport(token: $0, failure: nil) }
+            dropped = []
+        }
+    }
+}
+
+/// A producer that reports sessions as delivered which it threw away.
+enum LostSessions: PlantedWorld {
+    typealias Consumer = SimulatedConsumer
+    typealias Reader = SimulatedConsumer
+    typealias Store = SimulatedStore
+    typealias Time = SimulatedTime
+
+    static func producer(_ producer: SimulatedProducer) -> Producer { Producer(producer) }
+
+    final class Producer: PlantedProducer {
+        private var dropped: [UInt] = []
+
+        override func send(_ record: OutgoingRecord, token: UInt) throws(StreamingError) {
+            if record.topic == "sessions" { dropped.append(token) } else { try super.send(record, token: token) }
         }
 
         override func poll(into reports: inout [DeliveryReport], timeout: Duration) {

@@ -14,8 +14,10 @@ import Testing
         defer { do { try FileManager.default.removeItem(at: directory) } catch {} }
         var scenario = Scenario(seed: seed + 7_000)
         scenario.delivery.checkpointInterval = .milliseconds(40)
+        // One machine, with the one directory.
+        (scenario.machines, scenario.delivery.sessionsTopic) = (1, nil)
         // The generation before is the store's own affair, and has its own tests.
-        let faults = scenario.faults.faults.filter { $0.fault != .crashAndDamage }
+        let faults = scenario.faults.faults.filter { $0.fault != .crashAndDamage && $0.fault != .diskLost }
         scenario.faults = FaultPlan(faults + [(30, .crashBefore), (60, .crashAfter), (90, .crashBefore)])
         let verdict = RealStoreWorld.$directory.withValue(directory.path) { scenario.verdict(in: RealStoreWorld.self) }
         #expect(verdict.violations.isEmpty, "seed \(scenario.seed): \(verdict.violations)")

@@ -121,7 +121,7 @@ let package = Package(
             name: "freshet-bench",
             dependencies: [
                 "Events", "Checkpoints", "Telemetry", "Tensors", "SequenceModels", "Learning", "Serving", "Engine", "StateStore",
-                "Streaming", "Settings", "Simulation", "Daemon",
+                "Streaming", "Settings", "Delivery", "Simulation", "Daemon",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -1,12 +1,12 @@
-internal import Checkpoints
-internal import Delivery
+public import Checkpoints
+public import Delivery
 internal import Dispatch
-internal import Logging
-internal import StateStore
+public import Logging
+public import StateStore
 internal import Synchronization
 
 /// Writes checkpoints beside the engine, one at a time: the stream goes on meanwhile.
-final class CheckpointWriter: CheckpointStore, Sendable {
+public final class CheckpointWriter: CheckpointStore, Sendable {
     private let store: StateStore
     /// Copies the state now and then, beside everything else.
     private let keeper: GenerationKeeper
@@ -14,20 +14,20 @@ final class CheckpointWriter: CheckpointStore, Sendable {
     private let outcome = Mutex<CheckpointOutcome?>(nil)
     private let queue = DispatchQueue(label: "freshet.checkpoint")
 
-    init(_ store: StateStore, keeper: GenerationKeeper, logger: Logger) {
+    public init(_ store: StateStore, keeper: GenerationKeeper, logger: Logger) {
         self.store = store
         self.keeper = keeper
         self.logger = logger
     }
 
-    func start(_ checkpoint: Checkpoint) {
+    public func start(_ checkpoint: Checkpoint) {
         queue.async { [self] in
             let written = write(checkpoint)
             outcome.withLock { $0 = written }
         }
     }
 
-    func takeOutcome() -> CheckpointOutcome? {
+    public func takeOutcome() -> CheckpointOutcome? {
         outcome.withLock { outcome in
             let taken = outcome
             outcome = nil
@@ -35,12 +35,12 @@ final class CheckpointWriter: CheckpointStore, Sendable {
         }
     }
 
-    func waitForOutcome() -> CheckpointOutcome? {
+    public func waitForOutcome() -> CheckpointOutcome? {
         queue.sync {}
         return takeOutcome()
     }
 
-    func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome {
+    public func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome {
         queue.sync { write(checkpoint) }
     }
 

@@ -30,15 +30,17 @@ struct BenchLine: Encodable {
     var recall: Double?
     var updatesPerSecond: Double?
     var rowsRead: Double?
-    /// The longest that one update took.
+    /// The longest that one update took, or that the stream waited for one piece of a checkpoint.
     var pauseMicroseconds: Double?
+    /// The p99 over that of turns without a checkpoint.
+    var ratio: Double?
     var buildMicroseconds: Double?
     var residentBytes: UInt64?
     var commit = ""
 
     enum CodingKeys: String, CodingKey {
         case bench, items, dimensions, queries, encoder, length, index, batch, negatives, users, events, rate, threads
-        case isa, commit, recall, distance
+        case isa, commit, recall, distance, ratio
         case updatesPerSecond = "updates_per_second"
         case rowsRead = "rows_read"
         case pauseMicroseconds = "pause_us"
@@ -91,6 +93,9 @@ struct Timing {
         return try Timing(budget: .milliseconds(300), body).median
     }
 
+    /// - Parameter seconds: of runs that were timed elsewhere; at least one.
+    init(seconds: [Double]) { self.seconds = seconds.sorted() }
+
     private static let runsMax = 1_000_000
 
     func microseconds(at quantile: Double) -> Double {
@@ -99,4 +104,5 @@ struct Timing {
 
     var median: Double { microseconds(at: 0.5) }
     var p99: Double { microseconds(at: 0.99) }
+    var longest: Double { microseconds(at: 1) }
 }

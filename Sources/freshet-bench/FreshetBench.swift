@@ -11,7 +11,8 @@ struct FreshetBench: ParsableCommand {
 
             Example: freshet-bench exact_top20 train
                      freshet-bench simulate --seeds 10000
+                     freshet-bench soak --events 10000000
             """,
-        subcommands: [Measure.self, Simulate.self],
+        subcommands: [Measure.self, Simulate.self, Soak.self],
         defaultSubcommand: Measure.self)
 }

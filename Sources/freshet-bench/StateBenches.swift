@@ -1,4 +1,5 @@
 import Checkpoints
+import Delivery
 import Engine
 import Events
 import Foundation
@@ -8,9 +9,11 @@ import Telemetry
 
 /// The engine's way to disk and back.
 enum StateBenches {
-    /// 100k items and 50k users: one whole checkpoint, and the restore of it.
+    /// 100k items and 50k users: one whole checkpoint, and the restore of it; then the turns of the daemon's loop
+    /// while checkpoints are made, and between them.
     static func checkpoint(_ print: (BenchLine) throws -> Void) throws {
         try measure(items: 100_000, users: 50_000, eventsPerUser: 2, touched: 10_000, print)
+        try TurnBench.run(print)
     }
 
     /// A million items and a million users with ten events each.
@@ -61,11 +64,40 @@ enum StateBenches {
         for (name, count) in [("checkpoint_whole", 0), ("checkpoint", touched)] {
             if count > 0 { try feed(count) }
             var checkpoint: Checkpoint?
-            try time(name + "_pause", items, users, print) { checkpoint = engine.takeCheckpoint() }
+            try pieces(name + "_pause", items, users, print) { checkpoint = try takeInPieces(&engine, &$0) }
             guard let checkpoint else { continue }
             try time(name + "_write", checkpoint.items.count, checkpoint.users.count, print) { try store.write(checkpoint) }
         }
         return configuration
+    }
+
+    /// As the daemon does it: begun in one turn, then some rows in each.
+    private static func takeInPieces(_ engine: inout Engine, _ seconds: inout [Double]) throws -> Checkpoint? {
+        var checkpoint: Checkpoint?
+        func timed(_ body: () -> Void) {
+            let began = ContinuousClock.now
+            body()
+            seconds.append((ContinuousClock.now - began) / .seconds(1))
+        }
+        timed { engine.beginCheckpoint() }
+        let rowsMax = DeliveryConfiguration().checkpointRowsMax
+        while checkpoint == nil { timed { checkpoint = engine.advanceCheckpoint(rowsMax: rowsMax) } }
+        return checkpoint
+    }
+
+    private static func pieces(
+        _ name: String, _ items: Int, _ users: Int, _ print: (BenchLine) throws -> Void,
+        _ body: (inout [Double]) throws -> Void
+    ) throws {
+        var seconds: [Double] = []
+        try body(&seconds)
+        let timing = Timing(seconds: seconds)
+        var line = BenchLine(name)
+        line.take(timing, plain: nil)
+        line.pauseMicroseconds = timing.longest
+        (line.items, line.users) = (items, users)
+        line.residentBytes = ProcessFigures.current().residentBytes
+        try print(line)
     }
 
     private static func restored(_ configuration: EngineConfiguration, from store: StateStore) throws -> Engine? {

@@ -145,9 +145,9 @@ void kn_gru_gates_backward_f32(const float *gates, const float *hidden, const fl
                                previous_gradient, d);
 }
 
-void kn_adam_f32(float *w, float *m, float *v, const float *g, float rate, float beta1, float beta2,
-                 float root_correction, float epsilon, size_t n) {
-    floats->adam(w, m, v, g, rate, beta1, beta2, root_correction, epsilon, n);
+void kn_adam_f32(float *w, float *m, float *v, const float *g, float gradient_scale, float rate, float beta1,
+                 float beta2, float root_correction, float epsilon, size_t n) {
+    floats->adam(w, m, v, g, gradient_scale, rate, beta1, beta2, root_correction, epsilon, n);
 }
 
 void kn_score_u8i8(const kn_packed_table *table, const kn_packed_query *query, size_t first, size_t blocks,
@@ -178,10 +178,6 @@ void kn_top_many_u8i8(const kn_packed_table *table, const kn_packed_query *queri
 void kn_top_f32(const float *scores, size_t n, const kn_top_list *list) { packed->top_scores(scores, n, list); }
 
 int32_t kn_peak_u8i8(size_t rounds) { return packed->peak(rounds); }
-
-float kn_magnitude_f32(const float *x, size_t n) { return floats->magnitude(x, n); }
-
-void kn_quantize_f32i8(const float *x, float scale, int8_t *q, size_t n) { floats->quantize(x, scale, q, n); }
 
 size_t kn_quantize_rows_f32i8(const float *x, size_t stride, size_t rows, size_t n, kn_packed_query *queries) {
     return floats->quantize_rows(x, stride, rows, n, queries);

@@ -63,4 +63,15 @@ static int32_t peak(size_t rounds) {
     return sum;
 }
 
+void kn_pack_block(const int8_t *rows, size_t stride, size_t groups, uint8_t *values) {
+    for (size_t group = 0; group < groups; group++)
+        for (size_t row = 0; row < KN_BLOCK_ROWS; row++) {
+            uint32_t four;
+            memcpy(&four, rows + row * stride + group * KN_GROUP_COLUMNS, sizeof four);
+            // Flipping the sign bit adds 128.
+            four ^= 0x80808080u;
+            memcpy(values + (group * KN_BLOCK_ROWS + row) * KN_GROUP_COLUMNS, &four, sizeof four);
+        }
+}
+
 const kn_packed_kernels kn_packed_plain = {.score = score, .score_many = score_many, .dequantize = dequantize, .score_rows = score_rows, .top = top, .top_many = top_many, .top_scores = top_scores, .peak = peak};

@@ -143,14 +143,15 @@ public struct Learner: ~Copyable {
 
     /// The other half of a step. A gradient that is not finite is not applied: see ``isFinite``.
     public mutating func applyGradients() {
-        isFinite = encoder.clipGradients(to: configuration.gradientNormMax) && lossIsFinite
-        guard isFinite else { return }
+        let scale = encoder.gradientScale(forNorm: configuration.gradientNormMax)
+        isFinite = scale != nil && lossIsFinite
+        guard let scale, isFinite else { return }
         for place in 0..<rows.count { good.save(rows.item(at: place), of: table) }
         table.apply(rows, configuration.rowOptimizer, rate: configuration.rate, epsilon: 1e-6)
         // Vectors are served and read as they are compared: by their directions.
         if configuration.temperature != nil { table.normalizeRows(rows) }
         optimizer.rate = configuration.denseRate
-        encoder.update(&optimizer)
+        encoder.update(&optimizer, gradientScale: scale)
         version += 1
     }
 

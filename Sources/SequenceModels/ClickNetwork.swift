@@ -97,9 +97,9 @@ public final class ClickNetwork {
         }
         encoder.backward(batch, table, hiddenGradient: gradient, rows: &rows)
         table.applyAdagrad(rows, rate: Self.rowRate, epsilon: 1e-6)
-        encoder.update(&optimizer)
-        optimizer.update(&weights)
-        optimizer.update(&bias)
+        encoder.update(&optimizer, gradientScale: 1)
+        optimizer.update(&weights, gradientScale: 1)
+        optimizer.update(&bias, gradientScale: 1)
         let mean = loss * share
         batch.removeAll()
         labels.removeAll(keepingCapacity: true)

@@ -29,23 +29,24 @@ public struct DenseOptimizer: Sendable, Equatable {
     /// Counts a step; the updates of all tensors follow.
     public mutating func beginStep() { step += 1 }
 
-    public func update(_ parameter: inout Parameter) {
+    /// - Parameter gradientScale: what the gradient is multiplied by.
+    public func update(_ parameter: inout Parameter, gradientScale: Float) {
         let rate = rate * parameter.rateScale
         switch kind {
         case .adam:
             adamUpdate(
                 parameters: &parameter.value, first: &parameter.firstMoment, second: &parameter.secondMoment,
-                gradient: parameter.gradient, rate: rate, constants: Self.adam, step: step)
+                gradient: parameter.gradient, gradientScale: gradientScale, rate: rate, constants: Self.adam, step: step)
         case .sgd:
             for row in 0..<parameter.rows {
                 parameter.firstMoment.scaleRow(row, by: momentum)
-                parameter.firstMoment.addRow(row, from: parameter.gradient, row: row, scale: 1)
+                parameter.firstMoment.addRow(row, from: parameter.gradient, row: row, scale: gradientScale)
                 parameter.value.addRow(row, from: parameter.firstMoment, row: row, scale: -rate)
             }
         case .adagrad:
             adagradUpdate(
                 parameters: &parameter.value, accumulators: &parameter.secondMoment, gradient: parameter.gradient,
-                rate: rate, epsilon: Self.adagradEpsilon)
+                gradientScale: gradientScale, rate: rate, epsilon: Self.adagradEpsilon)
         }
     }
 }

@@ -47,12 +47,4 @@ public struct Parameter: ~Copyable {
 
     /// The square of the gradient's Euclidean norm.
     public var squaredGradientNorm: Float { gradient.squaredNorm }
-
-    public mutating func scaleGradient(by factor: Float) {
-        for row in 0..<rows {
-            gradient.withMutableRow(row) { values in
-                for column in 0..<values.count { values[column] *= factor }
-            }
-        }
-    }
 }

@@ -31,6 +31,9 @@ public struct SampledSoftmax: ~Copyable {
     /// From this many positions on the negatives are transposed first, see `GRU.forward`.
     private static let transposingPositions = 4
 
+    /// Positions ahead of the one in work whose target is asked for.
+    private static let positionsAhead = 4
+
     public init(positionsMax: Int, negativesMax: Int, dimensions: Int) {
         self.positionsMax = positionsMax
         self.negativesMax = negativesMax
@@ -83,6 +86,9 @@ public struct SampledSoftmax: ~Copyable {
                 accumulating: false)
         }
         for position in 0..<batch.positionCount {
+            // What the encoder went over since has driven the first ones out.
+            let coming = position + Self.positionsAhead
+            if coming < batch.positionCount { table.vectors.prefetchRow(Int(batch.targets[coming])) }
             let target = batch.targets[position]
             let targetScore =
                 hidden.withRow(position) { hidden in

@@ -40,24 +40,22 @@ extension SequenceEncoder {
         forEachParameter { if !$0.isGradientWritten { $0.clearGradient() } }
     }
 
-    /// Scales all gradients down together so that their Euclidean norm is at most `limit` (Pascanu, Mikolov
-    /// and Bengio 2013).
+    /// What all gradients are to be multiplied by together so that their Euclidean norm is at most `limit` (Pascanu,
+    /// Mikolov and Bengio 2013): at most 1.
     ///
-    /// - Returns: false, and nothing scaled, where the norm is not finite.
-    @discardableResult
-    public func clipGradients(to limit: Float) -> Bool {
+    /// - Returns: nil where the norm is not finite.
+    public func gradientScale(forNorm limit: Float) -> Float? {
         var square: Float = 0
         forEachParameter { square += $0.squaredGradientNorm }
-        guard square.isFinite else { return false }
-        guard square > limit * limit else { return true }
-        let factor = limit / square.squareRoot()
-        forEachParameter { $0.scaleGradient(by: factor) }
-        return true
+        guard square.isFinite else { return nil }
+        return square > limit * limit ? limit / square.squareRoot() : 1
     }
 
     /// One step of `optimizer` on every parameter.
-    public func update(_ optimizer: inout DenseOptimizer) {
+    ///
+    /// - Parameter gradientScale: what its gradient counts, see ``gradientScale(forNorm:)``.
+    public func update(_ optimizer: inout DenseOptimizer, gradientScale: Float) {
         optimizer.beginStep()
-        forEachParameter { optimizer.update(&$0) }
+        forEachParameter { optimizer.update(&$0, gradientScale: gradientScale) }
     }
 }

@@ -91,10 +91,16 @@ private struct QuantizedAttentionParts: ~Copyable {
         try narrowingLayer.refresh(source.narrowingLayer.weights.value)
         attentionNorm.refresh(from: source.attentionNorm)
         forwardNorm.refresh(from: source.forwardNorm)
-        let distances = source.distances.columns
+        Self.spread(source.distances.value, into: &offsets)
+    }
+
+    /// The offset of each distance from those that are told apart: everything farther counts as the last of them.
+    private static func spread(_ distances: borrowing Matrix, into offsets: inout Matrix) {
+        let (last, farthest) = (offsets.columns - 1, distances.columns - 1)
         for head in 0..<offsets.rows {
-            for distance in 0..<offsets.columns {
-                offsets[head, offsets.columns - 1 - distance] = source.distances.value[head, min(distance, distances - 1)]
+            for distance in 0...min(last, farthest) { offsets[head, last - distance] = distances[head, distance] }
+            if last > farthest {
+                offsets.fillRow(head, columns: 0..<last - farthest, with: distances[head, farthest])
             }
         }
     }

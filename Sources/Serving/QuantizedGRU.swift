@@ -55,14 +55,10 @@ private struct QuantizedGRUParts: ~Copyable {
     }
 
     mutating func refresh() throws(TensorError) {
-        for row in 0..<inputWeights.capacity {
-            try inputWeights.setRow(
-                row, from: encoder.parameters.inputWeights.value, sourceRow: row,
-                bias: encoder.parameters.inputBias.value[0, row])
-            try hiddenWeights.setRow(
-                row, from: encoder.parameters.hiddenWeights.value, sourceRow: row,
-                bias: encoder.parameters.hiddenBias.value[0, row])
-        }
+        try inputWeights.setRows(
+            from: encoder.parameters.inputWeights.value, biases: encoder.parameters.inputBias.value)
+        try hiddenWeights.setRows(
+            from: encoder.parameters.hiddenWeights.value, biases: encoder.parameters.hiddenBias.value)
         features.refresh(from: encoder.parameters.features)
     }
 

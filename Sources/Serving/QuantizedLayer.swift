@@ -9,23 +9,26 @@ struct QuantizedLayer: ~Copyable {
     private var weights: QuantizedTable
     /// For rows that come as floats, one at a time.
     private var queries: QuantizedQueries
+    /// [1 x O]
+    private var noBiases: Matrix
 
     /// - Parameter outputs: a multiple of 16.
     init(inputs: Int, outputs: Int) {
         weights = QuantizedTable(capacity: outputs, columns: inputs)
         queries = QuantizedQueries(capacity: 1, columns: inputs)
+        noBiases = Matrix(rows: 1, columns: outputs)
     }
 
     /// Takes over weights [O x I] and biases [1 x O].
     ///
     /// - Throws: `TensorError.notFinite`; the weights may then be half old, half new.
     mutating func refresh(_ source: borrowing Matrix, biases: borrowing Matrix) throws(TensorError) {
-        for row in 0..<weights.capacity { try weights.setRow(row, from: source, sourceRow: row, bias: biases[0, row]) }
+        try weights.setRows(from: source, biases: biases)
     }
 
     /// Takes over weights [O x I] that have no biases.
     mutating func refresh(_ source: borrowing Matrix) throws(TensorError) {
-        for row in 0..<weights.capacity { try weights.setRow(row, from: source, sourceRow: row, bias: 0) }
+        try weights.setRows(from: source, biases: noBiases)
     }
 
     /// y[row] = W x[row] + b

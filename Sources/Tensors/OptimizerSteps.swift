@@ -14,10 +14,11 @@ public struct AdamConstants: Sendable {
     }
 }
 
-/// One step of Adam on one tensor and its two moments; `step` counts from 1.
+/// One step of Adam on one tensor and its two moments; `step` counts from 1. What it sees of the gradient is
+/// multiplied by `gradientScale`.
 public func adamUpdate(
-    parameters: inout Matrix, first: inout Matrix, second: inout Matrix, gradient: borrowing Matrix, rate: Float,
-    constants: AdamConstants, step: Int
+    parameters: inout Matrix, first: inout Matrix, second: inout Matrix, gradient: borrowing Matrix,
+    gradientScale: Float, rate: Float, constants: AdamConstants, step: Int
 ) {
     precondition(step >= 1, "steps count from one")
     precondition(
@@ -28,14 +29,16 @@ public func adamUpdate(
     let secondCorrection = 1 - powf(constants.beta2, Float(step))
     // The padding is zero, and stays so: its gradient is.
     unsafe kn_adam_f32(
-        parameters.pointer(0), first.pointer(0), second.pointer(0), gradient.pointer(0), rate / firstCorrection,
-        constants.beta1, constants.beta2, 1 / secondCorrection.squareRoot(), constants.epsilon,
+        parameters.pointer(0), first.pointer(0), second.pointer(0), gradient.pointer(0), gradientScale,
+        rate / firstCorrection, constants.beta1, constants.beta2, 1 / secondCorrection.squareRoot(), constants.epsilon,
         parameters.rows * parameters.stride)
 }
 
-/// One step of Adagrad on one tensor, element by element: accumulator += g²; w -= rate · g / (√accumulator + epsilon).
+/// One step of Adagrad on one tensor, element by element: accumulator += g²; w -= rate · g / (√accumulator + epsilon),
+/// with g the gradient times `gradientScale`.
 public func adagradUpdate(
-    parameters: inout Matrix, accumulators: inout Matrix, gradient: borrowing Matrix, rate: Float, epsilon: Float
+    parameters: inout Matrix, accumulators: inout Matrix, gradient: borrowing Matrix, gradientScale: Float, rate: Float,
+    epsilon: Float
 ) {
     precondition(
         parameters.columns == gradient.columns && parameters.rows == gradient.rows
@@ -45,8 +48,9 @@ public func adagradUpdate(
             accumulators.withMutableRow(row) { sums in
                 gradient.withRow(row) { slope in
                     for column in 0..<values.count {
-                        sums[column] += slope[column] * slope[column]
-                        values[column] -= rate * slope[column] / (sums[column].squareRoot() + epsilon)
+                        let scaled = slope[column] * gradientScale
+                        sums[column] += scaled * scaled
+                        values[column] -= rate * scaled / (sums[column].squareRoot() + epsilon)
                     }
                 }
             }

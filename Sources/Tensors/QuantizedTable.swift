@@ -14,8 +14,10 @@ internal import CKernels
 
     /// Blocks of 16 rows: values, then scales, then biases.
     let blocks: ReservedMemory<UInt8>
-    /// One row, before it is packed.
-    private let row: ReservedMemory<Int8>
+    /// As many rows as a block has, before they are packed, padded with zeros to whole groups.
+    private let fresh: ReservedMemory<Int8>
+    /// The scale of each.
+    private let freshScales: ReservedMemory<kn_packed_query>
 
     static let blockRows = Int(KN_BLOCK_ROWS)
     /// Rows that are scored together: tables whose every row is scored come in multiples of it.
@@ -30,16 +32,15 @@ internal import CKernels
         self.columns = columns
         let blockCount = (capacity + Self.blockRows - 1) / Self.blockRows
         blocks = ReservedMemory(count: blockCount * Self.blockBytes(columns), pages: pages)
-        row = ReservedMemory(count: Self.groups(columns) * Self.groupColumns)
+        let width = Self.groups(columns) * Self.groupColumns
+        fresh = ReservedMemory(count: Self.blockRows * width)
+        unsafe freshScales = ReservedMemory(count: Self.blockRows)
+        for row in 0..<Self.blockRows {
+            unsafe freshScales.start[row] = kn_packed_query(values: fresh.start + row * width, correction: 0, scale: 1)
+        }
     }
 
     static func groups(_ columns: Int) -> Int { (columns + groupColumns - 1) / groupColumns }
-
-    /// A row of zeros has scale 1, so that nothing is divided by zero.
-    static func scale(forMagnitude magnitude: Float) -> Float {
-        // The smallest magnitudes would make a scale whose inverse overflows.
-        magnitude < 1e-30 ? 1 : magnitude / 127
-    }
 
     /// Quantizes a row of `source` into row `index`; it is scored from now on.
     ///
@@ -48,15 +49,36 @@ internal import CKernels
         _ index: Int, from source: borrowing Matrix, sourceRow: Int, bias: Float
     ) throws(TensorError) {
         precondition(index >= 0 && index < capacity && source.columns == columns, "the row fits the table")
-        let start = unsafe source.pointer(sourceRow)
-        let magnitude = unsafe kn_magnitude_f32(start, columns)
-        guard magnitude.isFinite, bias.isFinite else { throw .notFinite(row: index) }
-        let scale = Self.scale(forMagnitude: magnitude)
-        unsafe kn_quantize_f32i8(start, scale, row.start, columns)
+        let made = unsafe kn_quantize_rows_f32i8(source.pointer(sourceRow), source.stride, 1, columns, freshScales.start)
+        guard made == 1, bias.isFinite else { throw .notFinite(row: index) }
         openBlocks(through: index)
         packRow(index)
-        unsafe tail(of: index)[0] = scale
+        unsafe tail(of: index)[0] = freshScales.start[0].scale
         unsafe tail(of: index)[Self.blockRows] = bias
+    }
+
+    /// Quantizes the first rows of `source` into every row of a table of whole blocks.
+    ///
+    /// - Parameter biases: [1 x at least capacity]
+    /// - Throws: `TensorError.notFinite`; the blocks before that row are then new, the others as they were.
+    public mutating func setRows(from source: borrowing Matrix, biases: borrowing Matrix) throws(TensorError) {
+        precondition(capacity % Self.blockRows == 0, "whole blocks")
+        precondition(
+            source.columns == columns && source.rows >= capacity && biases.columns >= capacity, "the rows fit the table")
+        let (groups, offsets) = unsafe (Self.groups(columns), biases.pointer(0))
+        openBlocks(through: capacity - 1)
+        for first in stride(from: 0, to: capacity, by: Self.blockRows) {
+            let made = unsafe kn_quantize_rows_f32i8(
+                source.pointer(first), source.stride, Self.blockRows, columns, freshScales.start)
+            guard made == Self.blockRows else { throw .notFinite(row: first + made) }
+            let tail = unsafe tail(of: first)
+            for row in 0..<Self.blockRows {
+                let bias = unsafe offsets[first + row]
+                guard bias.isFinite else { throw .notFinite(row: first + row) }
+                unsafe (tail[row], tail[Self.blockRows + row]) = (freshScales.start[row].scale, bias)
+            }
+            unsafe kn_pack_block(fresh.start, groups * Self.groupColumns, groups, blocks.start + offset(of: first))
+        }
     }
 
     /// Takes a row out of every ranking, until it is set again.
@@ -205,7 +227,7 @@ internal import CKernels
     /// Moves the quantized row into its places, four values at a time; flipping the sign bit adds 128.
     private mutating func packRow(_ index: Int) {
         let start = unsafe UnsafeMutableRawPointer(blocks.start + offset(of: index))
-        let source = unsafe UnsafeRawPointer(row.start)
+        let source = unsafe UnsafeRawPointer(fresh.start)
         for group in 0..<Self.groups(columns) {
             let four = unsafe source.load(fromByteOffset: group * Self.groupColumns, as: UInt32.self)
             unsafe start.storeBytes(of: four ^ 0x8080_8080, toByteOffset: group * Self.groupBytes, as: UInt32.self)

@@ -190,9 +190,9 @@ import Testing
         let (w, g) = (GuardedBuffer(generator.floats(length)), GuardedBuffer(generator.floats(length)))
         let (m, v) = (GuardedBuffer(generator.floats(length)), GuardedBuffer(generator.floats(length).map(abs)))
         let (m0, v0, w0) = (m.values, v.values, w.values)
-        variant.floats.adam(w.start, m.start, v.start, g.start, 0.01, 0.9, 0.999, 2, 1e-8, length)
+        variant.floats.adam(w.start, m.start, v.start, g.start, 0.5, 0.01, 0.9, 0.999, 2, 1e-8, length)
         for place in 0..<length {
-            let slope = Double(g.values[place])
+            let slope = 0.5 * Double(g.values[place])
             let first = 0.9 * Double(m0[place]) + 0.1 * slope
             let second = 0.999 * Double(v0[place]) + 0.001 * slope * slope
             let exact = Double(w0[place]) - 0.01 * first / (second.squareRoot() * 2 + 1e-8)

@@ -158,15 +158,31 @@ import Testing
         }
     }
 
-    @Test func clippingKeepsTheDirection() {
+    @Test func clippingKeepsTheDirection() throws {
         var generator = SeededGenerator(seed: 1)
         let encoder = GRUEncoder(positionsMax: 1, dimensions: 2, using: &generator)
         encoder.parameters.inputBias.gradient[0, 0] = 3
         encoder.parameters.hiddenWeights.gradient[5, 1] = 4
-        encoder.clipGradients(to: 10)
-        #expect(encoder.parameters.inputBias.gradient[0, 0] == 3)
-        encoder.clipGradients(to: 1)
-        #expect(abs(encoder.parameters.inputBias.gradient[0, 0] - 0.6) < 1e-6)
-        #expect(abs(encoder.parameters.hiddenWeights.gradient[5, 1] - 0.8) < 1e-6)
+        #expect(encoder.gradientScale(forNorm: 10) == 1)
+        #expect(abs(try #require(encoder.gradientScale(forNorm: 1)) - 0.2) < 1e-6)
+        encoder.parameters.hiddenBias.gradient[0, 1] = .infinity
+        #expect(encoder.gradientScale(forNorm: 1) == nil)
+    }
+
+    /// Every optimizer sees the gradient as if it had been multiplied before.
+    @Test(arguments: DenseOptimizer.Kind.allCases) func aScaledGradientIsTheSameAsASmallerOne(kind: DenseOptimizer.Kind) {
+        var values: [[Float]] = []
+        for (slope, scale) in [(Float(2), Float(0.25)), (0.5, 1)] {
+            var optimizer = DenseOptimizer(kind, rate: 0.1)
+            var parameter = Parameter("p", rows: 2, columns: 3)
+            for _ in 0..<3 {
+                for column in 0..<3 { parameter.gradient[1, column] = slope * Float(column + 1) }
+                optimizer.beginStep()
+                optimizer.update(&parameter, gradientScale: scale)
+            }
+            values.append(parameter.value.values(rows: 2))
+        }
+        #expect(values[0] == values[1])
+        #expect(values[0][4] < 0)
     }
 }

@@ -127,7 +127,7 @@ import Testing
         for step in 1...6 {
             parameter.gradient[0, 0] = 2
             optimizer.beginStep()
-            optimizer.update(&parameter)
+            optimizer.update(&parameter, gradientScale: 1)
             expected -= 0.1 * 2 * (1 - pow(0.8, Double(step))) / 0.2
         }
         #expect(abs(Double(parameter.value[0, 0]) - expected) < 1e-5)

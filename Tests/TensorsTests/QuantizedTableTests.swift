@@ -29,6 +29,41 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 5, 64, 70]) func allRowsAtOnceAreTheRowsOneByOne(columns: Int) throws {
+        let source = matrix(rows: 48, columns: columns, seed: 3)
+        let biases = matrix(rows: 1, columns: 48, seed: 4)
+        var alone = QuantizedTable(capacity: 48, columns: columns)
+        var together = QuantizedTable(capacity: 48, columns: columns)
+        for row in 0..<48 { try alone.setRow(row, from: source, sourceRow: row, bias: biases[0, row]) }
+        try together.setRows(from: source, biases: biases)
+        let count = together.count
+        #expect(count == 48)
+        for row in 0..<48 {
+            let (expected, result) = (values(of: row, in: alone), values(of: row, in: together))
+            #expect(result == expected)
+        }
+    }
+
+    /// What a row holds, its scale, and its bias.
+    private func values(of row: Int, in table: borrowing QuantizedTable) -> [Float] {
+        var values = [Float](repeating: .nan, count: table.columns)
+        var span = values.mutableSpan
+        table.dequantizeRow(row, into: &span)
+        return values + [table.scale(ofRow: row), table.bias(ofRow: row)]
+    }
+
+    @Test func aRowThatIsNotFiniteIsNamedAmongAll() {
+        var source = matrix(rows: 32, columns: 8, seed: 3)
+        var biases = Matrix(rows: 1, columns: 32)
+        var table = QuantizedTable(capacity: 32, columns: 8)
+        biases[0, 30] = .infinity
+        var refused: [TensorError] = []
+        do throws(TensorError) { try table.setRows(from: source, biases: biases) } catch { refused.append(error) }
+        source[21, 3] = .nan
+        do throws(TensorError) { try table.setRows(from: source, biases: biases) } catch { refused.append(error) }
+        #expect(refused == [.notFinite(row: 30), .notFinite(row: 21)])
+    }
+
     @Test(arguments: [(1, 1, 1), (15, 7, 3), (16, 64, 20), (17, 64, 20), (1000, 33, 20), (2500, 64, 7), (40, 64, 100)])
     func topKIsTheWholeRankingCutShort(shape: (rows: Int, columns: Int, count: Int)) throws {
         let source = matrix(rows: shape.rows + 1, columns: shape.columns, seed: 7)
@@ -59,7 +94,8 @@ import Testing
         of row: Int, in table: borrowing QuantizedTable, _ source: borrowing Matrix, _ query: borrowing QuantizedQueries
     ) -> Float {
         let sourceRow = row % 10 == 9 ? row - 4 : row
-        let scale = QuantizedTable.scale(forMagnitude: (0..<table.columns).map { abs(source[sourceRow, $0]) }.max() ?? 0)
+        let magnitude = (0..<table.columns).map { abs(source[sourceRow, $0]) }.max() ?? 0
+        let scale = magnitude < 1e-30 ? 1 : magnitude / 127
         var values = [Float](repeating: 0, count: table.columns)
         var span = values.mutableSpan
         table.dequantizeRow(row, into: &span)

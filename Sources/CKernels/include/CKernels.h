@@ -65,10 +65,10 @@ void kn_gru_gates_f32(const float *input, const float *hidden, const float *prev
 void kn_gru_gates_backward_f32(const float *gates, const float *hidden, const float *previous,
                                const float *gradient, float *input_gradient, float *hidden_gradient,
                                float *previous_gradient, size_t d);
-// Adam with the bias corrections already in `rate` and `epsilon` left plain:
+// Adam of g * gradient_scale, with the bias corrections already in `rate` and `epsilon` left plain:
 // w -= rate * m / (sqrt(v) * root_correction + epsilon)
-void kn_adam_f32(float *w, float *m, float *v, const float *g, float rate, float beta1, float beta2,
-                 float root_correction, float epsilon, size_t n);
+void kn_adam_f32(float *w, float *m, float *v, const float *g, float gradient_scale, float rate, float beta1,
+                 float beta2, float root_correction, float epsilon, size_t n);
 
 // Asks for some bytes to be brought near, and does not wait for them.
 static inline void kn_prefetch(const void *start, size_t bytes) {
@@ -147,13 +147,11 @@ void kn_top_f32(const float *scores, size_t n, const kn_top_list *list);
 // that the processor can do, which benchmarks measure the scans against.
 enum { KN_PEAK_PRODUCTS = 1024 };
 int32_t kn_peak_u8i8(size_t rounds);
-// Largest magnitude; +infinity where a value is not finite.
-float kn_magnitude_f32(const float *x, size_t n);
-// q = round(x / scale), halves away from zero; scale > 0 and no magnitude above 127 * scale.
-void kn_quantize_f32i8(const float *x, float scale, int8_t *q, size_t n);
-// Makes queries of some rows of n values, `stride` floats apart, each with the scale that its largest magnitude asks
-// for; writes where the queries' values point. Returns the first row that is not finite, where it stops, else `rows`.
+// Makes queries of some rows of n values, `stride` floats apart, each with a scale of a 127th of its largest magnitude,
+// 1 where that is below 1e-30: q = round(x / scale), halves away from zero; writes where the queries' values point. Returns the first row that is not finite, where it stops, else `rows`.
 size_t kn_quantize_rows_f32i8(const float *x, size_t stride, size_t rows, size_t n, kn_packed_query *queries);
+// The values of a block from sixteen quantized rows, `stride` bytes apart, padded with zeros to whole groups.
+void kn_pack_block(const int8_t *rows, size_t stride, size_t groups, uint8_t *values);
 // The first n values of a row of the table, as near as int8 tells.
 void kn_dequantize_u8f32(const kn_packed_table *table, size_t row, float *x, size_t n);
 

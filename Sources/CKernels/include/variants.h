@@ -19,8 +19,10 @@ typedef struct kn_float_kernels {
     void (*gru_gates)(const float *, const float *, const float *, float *, float *, size_t);
     void (*gru_gates_backward)(const float *, const float *, const float *, const float *, float *, float *,
                                float *, size_t);
-    void (*adam)(float *, float *, float *, const float *, float, float, float, float, float, size_t);
+    void (*adam)(float *, float *, float *, const float *, float, float, float, float, float, float, size_t);
+    // Largest magnitude; +infinity where a value is not finite.
     float (*magnitude)(const float *, size_t);
+    // q = round(x / scale), halves away from zero; scale > 0 and no magnitude above 127 * scale.
     void (*quantize)(const float *, float, int8_t *, size_t);
     size_t (*quantize_rows)(const float *, size_t, size_t, size_t, kn_packed_query *);
     uint64_t (*read_words)(const uint64_t *, size_t);

@@ -10,7 +10,8 @@ public enum MachineLimits {
         return { words.read() }
     }
 
-    /// Multiplies and adds `count` pairs of floats that stay in the first-level cache.
+    /// Multiplies and adds pairs of numbers that stay in the first-level cache, as training multiplies: of bfloat16 where
+    /// the processor has that.
     ///
     /// - Returns: a body to be timed, and the operations it does.
     public static func multiplier() -> (body: () -> Void, operations: Int) {
@@ -47,12 +48,15 @@ public enum MachineLimits {
 
     private final class Tile {
         static let height = 48
-        static let width = 16
+        static let width = 64
         static let depth = 64
         private let a = Matrix(rows: height, columns: depth)
         private let b = Matrix(rows: depth, columns: width)
         private var c = Matrix(rows: height, columns: width)
 
-        func multiply() { multiplyNN(a, rows: 0..<Self.height, b, rows: Self.depth, into: &c, accumulating: true) }
+        func multiply() {
+            multiplyNN(
+                a, rows: 0..<Self.height, b, rows: Self.depth, into: &c, accumulating: true, precision: .rounded)
+        }
     }
 }

@@ -80,7 +80,7 @@ enum ModelBenches {
         let microsecondsPerOperation = Timing(multiply).median / Double(operations)
         let shapes: [(EncoderKind, Int, Int)] = [
             (.gru, 1, 1), (.gru, 1, 64), (.gru, 10, 1), (.gru, 10, 16), (.gru, 10, 64), (.attention, 10, 1),
-            (.attention, 50, 1), (.attention, 50, 64), (.convolution, 10, 64),
+            (.attention, 10, 16), (.attention, 20, 16), (.attention, 50, 1), (.attention, 50, 64), (.convolution, 10, 64),
         ]
         for (kind, length, batch) in shapes {
             var configuration = LearnerConfiguration()

@@ -119,15 +119,34 @@ public struct Learner: ~Copyable {
         rows.removeAll()
         guard batch.positionCount > 0 else { return nil }
         stageOldWindows()
-        batch.arrange()
         sampler.draw(
             into: &negatives, itemCount: table.count, correction: configuration.logQCorrection, using: &generator)
         for item in negatives.items { table.prefetch(item) }
+        encoder.clearGradients()
+        let count = batch.positionCount
+        var total: Float = 0
+        // Old scores are told by their windows' places among all.
+        for part in batch.parts(positionsMax: configuration.distillation > 0 ? count : Self.partPositionsMax) {
+            total += computeGradients(of: part)
+        }
+        let mean = total / Float(count)
+        lossIsFinite = mean.isFinite
+        batch.removeAll()
+        return mean
+    }
+
+    /// Positions that are computed together: what they leave for the way back stays in the caches.
+    private static let partPositionsMax = 320
+
+    /// Adds the gradient of some windows of the step.
+    ///
+    /// - Returns: the sum of their positions' losses.
+    private mutating func computeGradients(of part: Range<Int>) -> Float {
+        batch.arrange(part)
         for item in batch.inputs { table.prefetch(item) }
         for item in batch.targets { table.prefetch(item) }
-        encoder.clearGradients()
         encoder.forward(batch, table, dropout: &dropout)
-        let total = encoder.withHidden { hidden in
+        let sum = encoder.withHidden { hidden in
             let sum = loss.lossAndGradient(hidden: hidden, batch, negatives, table, rows: &rows)
             guard configuration.distillation > 0 else { return sum }
             let distilled = distill(hidden)
@@ -135,10 +154,7 @@ public struct Learner: ~Copyable {
             return sum + distilled
         }
         loss.propagate(to: encoder, batch, table, rows: &rows)
-        let mean = total / Float(batch.positionCount)
-        lossIsFinite = mean.isFinite
-        batch.removeAll()
-        return mean
+        return sum
     }
 
     /// The other half of a step. A gradient that is not finite is not applied: see ``isFinite``.

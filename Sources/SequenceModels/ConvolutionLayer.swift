@@ -45,7 +45,7 @@ public struct ConvolutionLayer: ~Copyable {
         linear.forward(unfolded, rows: layout.positionCount, into: &y, accumulating: accumulating)
     }
 
-    /// Writes dL/dW as its gradient, and dL/dx.
+    /// Adds dL/dW to its gradient; dL/dx is written.
     mutating func backward(
         _ yGradient: borrowing Matrix, _ layout: borrowing WindowLayout, into xGradient: inout Matrix
     ) {

@@ -7,7 +7,7 @@ extension GRU {
     ///
     /// - Parameters:
     ///   - hiddenGradient: dL/dh for each position as the loss sees it, [P x D].
-    ///   - parameters: the gradients of both weights are written, the others added to.
+    ///   - parameters: their gradients are added to.
     ///   - rows: gradient of the embedding rows that were read; added to.
     public static func backward(
         _ parameters: inout GRUParameters, _ batch: SequenceBatch, hiddenGradient: borrowing Matrix,
@@ -38,12 +38,8 @@ extension GRU {
                     precision: .rounded)
             }
         }
-        multiplyTN(
-            activations.inputGatesGradient, columns: parameters.inputWeights.rows, activations.inputs,
-            rows: positions, into: &parameters.inputWeights.gradient, accumulating: false, precision: .rounded)
-        multiplyTN(
-            activations.hiddenGatesGradient, columns: parameters.hiddenWeights.rows, activations.previous,
-            rows: positions, into: &parameters.hiddenWeights.gradient, accumulating: false, precision: .rounded)
+        parameters.inputWeights.addToGradient(activations.inputGatesGradient, activations.inputs, rows: positions)
+        parameters.hiddenWeights.addToGradient(activations.hiddenGatesGradient, activations.previous, rows: positions)
         for position in 0..<positions {
             parameters.inputBias.gradient.addRow(0, from: activations.inputGatesGradient, row: position, scale: 1)
             parameters.hiddenBias.gradient.addRow(0, from: activations.hiddenGatesGradient, row: position, scale: 1)

@@ -30,13 +30,11 @@ public struct LinearLayer: ~Copyable {
         }
     }
 
-    /// Writes dL/dW as its gradient; dL/dx is written, or added to where accumulating.
+    /// Adds dL/dW to its gradient; dL/dx is written, or added to where accumulating.
     mutating func backward(
         _ yGradient: borrowing Matrix, _ x: borrowing Matrix, rows: Int, into xGradient: inout Matrix, accumulating: Bool
     ) {
-        multiplyTN(
-            yGradient, columns: weights.rows, x, rows: rows, into: &weights.gradient, accumulating: false,
-            precision: .rounded)
+        weights.addToGradient(yGradient, x, rows: rows)
         multiplyNN(
             yGradient, rows: 0..<rows, weights.value, rows: weights.rows, into: &xGradient, accumulating: accumulating,
             precision: .rounded)

@@ -17,8 +17,10 @@ public struct Parameter: ~Copyable {
     /// What the optimizer's rate is multiplied by.
     public var rateScale: Float = 1
 
-    /// Whether the backward pass writes the gradient whole, so that nothing is to be cleared before it.
+    /// Whether the first backward pass of a step writes the gradient whole: then nothing is cleared before it.
     var isGradientWritten = false
+    /// Whether the gradient that stands there is of the step before.
+    private(set) var isGradientStale = false
 
     public var rows: Int { value.rows }
     public var columns: Int { value.columns }
@@ -41,7 +43,20 @@ public struct Parameter: ~Copyable {
         }
     }
 
+    /// Begins a step.
+    mutating func forgetGradient() {
+        if isGradientWritten { isGradientStale = true } else { clearGradient() }
+    }
+
+    /// Writes or adds AᵀB, whichever is due.
+    mutating func addToGradient(_ a: borrowing Matrix, _ b: borrowing Matrix, rows: Int) {
+        multiplyTN(
+            a, columns: self.rows, b, rows: rows, into: &gradient, accumulating: !isGradientStale, precision: .rounded)
+        isGradientStale = false
+    }
+
     public mutating func clearGradient() {
+        isGradientStale = false
         gradient.fill(0, rows: 0..<rows)
     }
 

@@ -30,6 +30,7 @@ public struct SequenceBatch: Sendable {
     private var windows: [(start: Int, length: Int)] = []
 
     public let positionsMax: Int
+    /// Of the windows that were added, or of those that were laid out since.
     public private(set) var positionCount = 0
 
     public var windowCount: Int { windows.count }
@@ -66,10 +67,31 @@ public struct SequenceBatch: Sendable {
         return true
     }
 
+    /// Parts of at most so many positions, or of one window, in the order in which windows were added.
+    ///
+    /// - Returns: the windows of each.
+    public func parts(positionsMax: Int) -> [Range<Int>] {
+        var parts: [Range<Int>] = []
+        var (first, count) = (0, 0)
+        for (window, place) in windows.enumerated() {
+            if window > first, count + place.length > positionsMax {
+                parts.append(first..<window)
+                (first, count) = (window, 0)
+            }
+            count += place.length
+        }
+        if first < windows.count { parts.append(first..<windows.count) }
+        return parts
+    }
+
     /// Lays the positions out. Call after the last window was added.
-    public mutating func arrange() {
+    public mutating func arrange() { arrange(windows.indices) }
+
+    /// The same for some windows: the batch is then as if there were no others.
+    public mutating func arrange(_ part: Range<Int>) {
+        positionCount = windows[part].reduce(0) { $0 + $1.length }
         order.removeAll(keepingCapacity: true)
-        order.append(contentsOf: windows.indices)
+        order.append(contentsOf: part)
         order.sort { left, right in
             windows[left].length != windows[right].length ? windows[left].length > windows[right].length : left < right
         }

@@ -21,7 +21,8 @@ public protocol SequenceEncoder: AnyObject {
     /// The states of the last `forward`, [P x D]: row p is the state after position p.
     func withHidden<R>(_ body: (borrowing Matrix) -> R) -> R
 
-    /// Back-propagates through the last `forward`.
+    /// Back-propagates through the last `forward`. After `clearGradients` it may be called for several batches, each
+    /// behind its own `forward`: their gradients add up.
     ///
     /// - Parameters:
     ///   - hiddenGradient: dL/dh for each position, [P x D].
@@ -37,7 +38,7 @@ public protocol SequenceEncoder: AnyObject {
 extension SequenceEncoder {
     /// Forgets the gradient of the step before, where the next one adds to it.
     public func clearGradients() {
-        forEachParameter { if !$0.isGradientWritten { $0.clearGradient() } }
+        forEachParameter { $0.forgetGradient() }
     }
 
     /// What all gradients are to be multiplied by together so that their Euclidean norm is at most `limit` (Pascanu,

@@ -13,23 +13,27 @@ import Testing
         EncoderSubject(dimensions: Self.width, scatter: 0) { kind.makeEncoder(positionsMax: 400, dimensions: Self.width, using: &$0) }
     }
 
+    /// The slope of a position depends on what it reads only, not on where it lies in a batch.
+    private static func slopes(of batch: SequenceBatch) -> Matrix {
+        var slopes = Matrix(rows: batch.positionCount, columns: width)
+        for position in 0..<batch.positionCount {
+            let item = Int(batch.inputs[position])
+            for column in 0..<width { slopes[position, column] = Float((item * 7 + column * 13) % 11 - 5) / 5 }
+        }
+        return slopes
+    }
+
     /// The gradient of every tensor, one behind another, added up over some batches.
     private func gradient(_ subject: EncoderSubject, _ batches: [[[SessionEvent]]]) -> [Double] {
         var sums: [Double] = []
         let table = EncoderSubject.table(dimensions: Self.width)
         for windows in batches {
             let batch = EncoderSubject.batch(windows)
-            var slopes = Matrix(rows: batch.positionCount, columns: Self.width)
-            // The slope of a position depends on what it reads only, not on where it lies in a batch.
-            for position in 0..<batch.positionCount {
-                let item = Int(batch.inputs[position])
-                for column in 0..<Self.width { slopes[position, column] = Float((item * 7 + column * 13) % 11 - 5) / 5 }
-            }
             var rows = RowGradients(slotsMax: EncoderSubject.items, dimensions: Self.width)
             var dropout = Dropout.none
             subject.encoder.clearGradients()
             subject.encoder.forward(batch, table, dropout: &dropout)
-            subject.encoder.backward(batch, table, hiddenGradient: slopes, rows: &rows)
+            subject.encoder.backward(batch, table, hiddenGradient: Self.slopes(of: batch), rows: &rows)
             var place = 0
             subject.encoder.forEachParameter { parameter in
                 for row in 0..<parameter.rows {
@@ -55,6 +59,40 @@ import Testing
         #expect(length > 1)
         // Of two that are nearly equal, rounding may make the other one the larger: convolutions pool.
         #expect(error < (kind == .convolution ? 0.03 : 0.01) * length, "\(error) of \(length)")
+    }
+
+    /// A step may take its windows in parts: what is written first is added to afterwards.
+    @Test(arguments: kinds) func theGradientsOfPartsAddUp(kind: EncoderKind) {
+        let subject = subject(kind)
+        let windows = EncoderSubject.windows((0..<30).map { 1 + $0 % 7 }, seed: 13)
+        var batch = SequenceBatch(positionsMax: 400)
+        for window in windows { batch.append((window + [SessionEvent(item: 0)]).span) { _ in 1 } }
+        let parts = batch.parts(positionsMax: 25)
+        #expect(parts.count > 3 && parts.first?.lowerBound == 0 && parts.last?.upperBound == windows.count)
+        for (before, after) in zip(parts, parts.dropFirst()) { #expect(before.upperBound == after.lowerBound) }
+
+        let table = EncoderSubject.table(dimensions: Self.width)
+        var rows = RowGradients(slotsMax: EncoderSubject.items, dimensions: Self.width)
+        var dropout = Dropout.none
+        subject.encoder.clearGradients()
+        for part in parts {
+            batch.arrange(part)
+            #expect(batch.positionCount <= 25 && batch.order.sorted() == Array(part))
+            subject.encoder.forward(batch, table, dropout: &dropout)
+            subject.encoder.backward(batch, table, hiddenGradient: Self.slopes(of: batch), rows: &rows)
+        }
+        var (difference, length, place) = (0.0, 0.0, 0)
+        let alone = gradient(self.subject(kind), windows.map { [$0] })
+        subject.encoder.forEachParameter { parameter in
+            for row in 0..<parameter.rows {
+                for column in 0..<parameter.columns {
+                    let (value, expected) = (Double(parameter.gradient[row, column]), alone[place])
+                    (difference, length, place) = (difference + (value - expected) * (value - expected), length + expected * expected, place + 1)
+                }
+            }
+        }
+        // A part that was lost, or counted twice, would be a fifth of it; where pooling chooses otherwise, see above.
+        #expect(length > 1 && difference < (kind == .convolution ? 4e-3 : 1e-4) * length, "\(difference) of \(length)")
     }
 
     @Test(arguments: kinds) func aStepForgetsTheGradientBefore(kind: EncoderKind) {

@@ -113,8 +113,11 @@ struct CandidatePlaces {
 extension CandidatePool {
     /// Session length, events before the list, candidates; of each the item, its age, a bit for each feature
     /// that is not what an item has that nobody names, and those features.
-    var bytes: [UInt8] {
-        var writer = ByteWriter(reserving: 32 * items.count + 16)
+    ///
+    /// - Parameter row: the session that the list was made for, which comes first.
+    func bytes(row: Int32) -> [UInt8] {
+        var writer = ByteWriter(reserving: 32 * items.count + 20)
+        writer.write(row)
         writer.write(UInt32(sessionLength))
         writer.write(sequence)
         writer.write(UInt16(items.count))
@@ -130,7 +133,7 @@ extension CandidatePool {
         return writer.bytes
     }
 
-    /// Goes on from ``bytes``.
+    /// Goes on from ``bytes(row:)``, behind the row.
     init(from reader: inout ByteReader) throws(PayloadError) {
         let length = Int(try reader.read(UInt32.self))
         self.init(sessionLength: length, sequence: try reader.read(UInt64.self))

@@ -66,12 +66,12 @@ extension Engine {
         var blended = ByteWriter()
         blended.write(blend.values.span)
         blobs[BlobName.blend] = blended.bytes
-        return blobs.merging(takeScoringBlobs()) { _, new in new }
+        takeScoringBlobs(into: &blobs)
+        return blobs
     }
 
     /// What scores the lists that are out, and what is to be done about their scores.
-    private mutating func takeScoringBlobs() -> [String: [UInt8]] {
-        var blobs: [String: [UInt8]] = [:]
+    private mutating func takeScoringBlobs(into blobs: inout [String: [UInt8]]) {
         var layout = ByteWriter()
         layout.write(Self.layout)
         blobs[BlobName.layout] = layout.bytes
@@ -79,7 +79,9 @@ extension Engine {
         neighbors.write(UInt32(yardsticks.neighbors.map { $0.sessionCount + 1 } ?? 0))
         blobs[BlobName.neighbors] = neighbors.bytes
         blobs[BlobName.pools] = pools.ringBytes
-        for slot in pools.takeChanged() { blobs[BlobName.pool(slot)] = pools.bytes(ofSlot: slot) }
+        let slots = pools.takeChanged()
+        blobs.reserveCapacity(blobs.count + slots.count + members.count + 2)
+        for slot in slots { blobs[BlobName.pool(slot)] = pools.bytes(ofSlot: slot) }
         var judged = ByteWriter()
         for place in members.indices {
             guards[place].write(to: &judged)
@@ -97,7 +99,6 @@ extension Engine {
             scored.write(ranks.span)
         }
         blobs[BlobName.quality] = scored.bytes
-        return blobs
     }
 
     /// Dense tensors with what the optimizer remembers of them, and the learner's counts and chance.

@@ -6,6 +6,8 @@ internal import SequenceModels
 struct PoolMemory {
     /// For each slot, the row whose pool it has; `vacant` where that was taken.
     private var rows: [Int32] = []
+    /// For each slot the row, then the pool, as a checkpoint has it: thousands of slots are handed out in one turn, and
+    /// none is copied. Empty where it is vacant.
     private var pools: [[UInt8]] = []
     private var slots: [Int32: Int] = [:]
     private var nextSlot = 0
@@ -25,7 +27,7 @@ struct PoolMemory {
             discard(row: Int(rows[slot]))
         }
         rows[slot] = Int32(row)
-        pools[slot] = pool.bytes
+        pools[slot] = pool.bytes(row: Int32(row))
         slots[Int32(row)] = slot
         changed.insert(slot)
         nextSlot = (nextSlot + 1) % Self.capacity
@@ -36,6 +38,7 @@ struct PoolMemory {
         var reader = ByteReader(pools[slot])
         discard(row: row)
         // These are bytes of our own making, or were read when they were restored.
+        guard (try? reader.read(Int32.self)) != nil else { return nil }
         return try? CandidatePool(from: &reader)
     }
 
@@ -63,9 +66,10 @@ extension PoolMemory {
 
     /// A slot: the row, then the pool; the row alone where it is vacant.
     func bytes(ofSlot slot: Int) -> [UInt8] {
-        var writer = ByteWriter(reserving: pools[slot].count + 4)
-        writer.write(rows[slot])
-        return writer.bytes + pools[slot]
+        guard rows[slot] == Self.vacant else { return pools[slot] }
+        var writer = ByteWriter(reserving: 4)
+        writer.write(Self.vacant)
+        return writer.bytes
     }
 
     mutating func takeChanged() -> Set<Int> {
@@ -98,7 +102,7 @@ extension PoolMemory {
             var reader = ByteReader(kept)
             let row = try reader.read(Int32.self)
             rows.append(row)
-            pools.append(Array(kept.dropFirst(4)))
+            pools.append(row == Self.vacant ? [] : kept)
             guard row != Self.vacant else { continue }
             let pool = try CandidatePool(from: &reader)
             let isKnown = pool.items.allSatisfy { Int($0) < itemCount }

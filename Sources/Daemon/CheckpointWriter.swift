@@ -1,18 +1,23 @@
 public import Checkpoints
 public import Delivery
 internal import Dispatch
+internal import Foundation
+internal import Glibc
 public import Logging
 public import StateStore
 internal import Synchronization
 
-/// Writes checkpoints beside the engine, one at a time: the stream goes on meanwhile.
+/// Writes checkpoints beside the engine, one at a time: the stream goes on meanwhile. Each is written by a thread of
+/// low priority: where processors are few, events come before checkpoints.
 public final class CheckpointWriter: CheckpointStore, Sendable {
     private let store: StateStore
     /// Copies the state now and then, beside everything else.
     private let keeper: GenerationKeeper
     private let logger: Logger
     private let outcome = Mutex<CheckpointOutcome?>(nil)
-    private let queue = DispatchQueue(label: "freshet.checkpoint")
+    private let underway = DispatchGroup()
+    /// A tenth of a processor at least, where others want all of it.
+    private static let niceness: Int32 = 10
 
     public init(_ store: StateStore, keeper: GenerationKeeper, logger: Logger) {
         self.store = store
@@ -21,10 +26,16 @@ public final class CheckpointWriter: CheckpointStore, Sendable {
     }
 
     public func start(_ checkpoint: Checkpoint) {
-        queue.async { [self] in
+        underway.enter()
+        let thread = Thread { [self] in
+            // Refused or not, the checkpoint is written.
+            _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
             let written = write(checkpoint)
             outcome.withLock { $0 = written }
+            underway.leave()
         }
+        thread.name = "freshet-state"
+        thread.start()
     }
 
     public func takeOutcome() -> CheckpointOutcome? {
@@ -36,12 +47,13 @@ public final class CheckpointWriter: CheckpointStore, Sendable {
     }
 
     public func waitForOutcome() -> CheckpointOutcome? {
-        queue.sync {}
+        underway.wait()
         return takeOutcome()
     }
 
     public func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome {
-        queue.sync { write(checkpoint) }
+        underway.wait()
+        return write(checkpoint)
     }
 
     private func keepGenerationIfDue() {

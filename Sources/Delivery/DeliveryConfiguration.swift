@@ -12,6 +12,8 @@ public struct DeliveryConfiguration: Sendable, Equatable {
     public var checkpointRowsMax = 2048
     /// Records in one batch.
     public var batchMax = 256
+    /// Events that were answered and are not learned yet, at most, while more come.
+    public var unlearnedMax = 256
     /// Records on their way to Kafka before reading pauses.
     public var inFlightMax = 10_000
     /// At most one list a user in this time; the newest always goes out. With `atLeastOnce` only: offsets wait for

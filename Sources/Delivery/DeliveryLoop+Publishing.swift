@@ -16,11 +16,10 @@ extension DeliveryLoop {
             // A transaction whose time is up takes nothing more in, but what it has begun.
             guard let began = publishing.openSince, !isDue(began: began) || outbox.isMidBatch else { return }
         }
-        let now = time.elapsed()
         while let (token, letter) = outbox.next {
             do throws(StreamingError) {
                 try publishing.send(letter.record, token: token, by: producer)
-                outbox.nextWasSent(inTransaction: publishing.isTransactional, at: now)
+                outbox.nextWasSent(inTransaction: publishing.isTransactional)
             } catch {
                 if error.recovery == .passOver {
                     if let letter = outbox.dropNext() { passOver(letter, error) }
@@ -61,9 +60,7 @@ extension DeliveryLoop {
     private mutating func delivered(_ report: DeliveryReport, _ now: Duration) {
         if outbox.wasOvertaken(report.token) { return outbox.sendAgain(report.token) }
         guard let letter = outbox.remove(report.token) else { return }
-        // Acknowledgements come while the engine learns, and are looked at afterwards.
-        let acknowledged = report.latency.map { min(now, letter.handedOver + $0) } ?? now
-        if letter.isList { figures.recordDelivery(took: acknowledged - letter.polled) }
+        if letter.isList { figures.recordDelivery(took: now - letter.polled) }
         tracker.finish(letter)
     }
 

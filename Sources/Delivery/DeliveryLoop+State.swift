@@ -8,9 +8,10 @@ public import Telemetry
 
 /// Checkpoints and figures.
 extension DeliveryLoop {
-    mutating func checkpointIfDue() {
+    mutating func checkpointIfDue() throws(DeliveryError) {
         if let outcome = store.takeOutcome() { take(outcome) }
         if figures.startCheckpointIfDue(time.elapsed(), interval: configuration.checkpointInterval) {
+            try learnEverything()
             engine.beginCheckpoint()
         }
         // Some rows each turn: the stream never waits for all of them.
@@ -20,11 +21,12 @@ extension DeliveryLoop {
         store.start(checkpoint)
     }
 
-    /// Writes a checkpoint now. What could not be written before is in it: the one under way may still fail.
+    /// Writes a checkpoint now, with every event learned. What could not be written before is in it: the one under way may still fail.
     ///
     /// - Returns: why it was not written.
     @discardableResult
-    mutating func checkpointNow() -> StateStoreError? {
+    mutating func checkpointNow() throws(DeliveryError) -> StateStoreError? {
+        try learnEverything()
         if let earlier = store.waitForOutcome() { take(earlier) }
         var checkpoint = engine.takeCheckpoint()
         checkpoint.beginnings = beginnings
@@ -36,7 +38,7 @@ extension DeliveryLoop {
     /// Writes down where reading of a partition began, before the first of its records is learned. A state
     /// that does not say would go on, after a crash, from what the group has committed meanwhile, and never
     /// learn what was before. Where the disk is full the stream goes on without.
-    mutating func markStarts(of records: [KafkaRecord]) {
+    mutating func markStarts(of records: [KafkaRecord]) throws(DeliveryError) {
         var isMarked = false
         for record in records where engine.nextOffsets[record.source.topicPartition] == nil {
             let partition = record.source.topicPartition
@@ -44,7 +46,7 @@ extension DeliveryLoop {
             beginnings[partition] = record.source.offset
             isMarked = true
         }
-        if isMarked { checkpointNow() }
+        if isMarked { try checkpointNow() }
     }
 
     private mutating func take(_ outcome: CheckpointOutcome) {

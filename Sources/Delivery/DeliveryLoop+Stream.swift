@@ -55,7 +55,7 @@ extension DeliveryLoop {
 
     /// Records through the engine: together, unless what is learned must not depend on what arrived together.
     private mutating func step(_ records: [KafkaRecord], polled: Duration) throws(DeliveryError) {
-        markStarts(of: records)
+        try markStarts(of: records)
         guard configuration.isReproducible else { return try stepTogether(records, polled: polled) }
         for record in records { try stepTogether([record], polled: polled) }
     }
@@ -94,18 +94,8 @@ extension DeliveryLoop {
         }
         postSessions(accepted.map(\.input), answers, polled: polled)
         try sendWaiting()
-        try learn(accepted.count, isBehind: records.count >= configuration.batchMax)
-    }
-
-    private mutating func learn(_ count: Int, isBehind: Bool) throws(DeliveryError) {
-        // A full batch means that more is waiting: new events come before old ones. What comes together is
-        // learned together, unless the outcome must not depend on it.
-        let replay: Replay = isBehind && !configuration.isReproducible ? .none : .configured
-        let batch = configuration.isReproducible ? 1 : max(1, min(count, Engine.learningBatchMax))
-        let began = time.elapsed()
-        try engineCall { engine throws(EngineError) in try engine.learn(replay: replay, batch: batch) }
-        figures.recordTraining(count, took: time.elapsed() - began)
-        for rollback in engine.takeRollbacks() { notice(.rolledBack(rollback)) }
+        // What is learned must not depend on what came meanwhile.
+        if configuration.isReproducible { try learnEverything() }
     }
 
     /// - Returns: false where the record cannot be used; then it is on its way to the dead letters.

@@ -6,8 +6,8 @@ internal import Streaming
 /// a world that fails.
 ///
 /// How to drive it: make one with an engine (new, or restored from the store), then call `turn` for ever.
-/// A turn polls a batch, steps the engine, sends, collects acknowledgements, commits and checkpoints what is
-/// due; every wait in it is bounded, and time is what `TimeSource` says. After each turn take `notices`.
+/// A turn polls a batch, answers it, sends, collects acknowledgements, commits and checkpoints what is
+/// due, and learns a step; every wait in it is bounded, and time is what `TimeSource` says. After each turn take `notices`.
 /// `drain` ends it in order; dropping it is a crash, and what a restart does about it is the point.
 ///
 /// Nothing is decided outside of `turn` and `drain`, and nothing asks for chance: the same world makes the
@@ -91,9 +91,7 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     public mutating func turn() throws(DeliveryError) {
         events.removeAll(keepingCapacity: true)
         try pauseOrResume()
-        // With records under way their acknowledgements are looked for every millisecond.
-        let wait: Duration = !paused.isEmpty ? .zero : outbox.count > 0 ? .milliseconds(1) : .milliseconds(20)
-        consumer.poll(into: &events, eventsMax: configuration.batchMax, timeout: wait)
+        consumer.poll(into: &events, eventsMax: configuration.batchMax, timeout: pollTimeout)
         let arrived = events
         try handle(arrived)
         try answerHeld(interval: configuration.listInterval)
@@ -106,14 +104,22 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
         }
         try startAwaiting()
         try continueRestoring()
-        checkpointIfDue()
+        try checkpointIfDue()
+        try learnSome(isBehind: arrived.count >= configuration.batchMax)
+    }
+
+    /// With events to learn nothing is waited for, and with records under way their acknowledgements are looked for
+    /// every millisecond.
+    private var pollTimeout: Duration {
+        if !paused.isEmpty || engine.unlearnedCount > 0 { return .zero }
+        return outbox.count > 0 ? .milliseconds(1) : .milliseconds(20)
     }
 
     /// Stops reading, delivers and commits what is under way, and writes the last checkpoint. Nothing can
     /// be done after.
     public mutating func drain() throws(DeliveryError) {
         try settle(within: .seconds(10))
-        let failure = checkpointNow()
+        let failure = try checkpointNow()
         consumer.close(timeout: .seconds(5))
         if let failure { throw .state(failure) }
     }

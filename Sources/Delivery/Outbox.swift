@@ -13,8 +13,6 @@ struct Outbox {
         /// When that event was polled.
         var polled: Duration
         var isList: Bool
-        /// When the producer was given it last.
-        fileprivate(set) var handedOver = Duration.zero
         /// The batch that it came of.
         fileprivate(set) var batch: UInt64 = 0
 
@@ -71,9 +69,8 @@ struct Outbox {
         return (waiting[head], letter)
     }
 
-    /// The next letter was given to the producer at `now`.
-    mutating func nextWasSent(inTransaction: Bool, at now: Duration) {
-        letters[waiting[head]]?.handedOver = now
+    /// The next letter was given to the producer.
+    mutating func nextWasSent(inTransaction: Bool) {
         if inTransaction { sent.append(waiting[head]) }
         inFlight += 1
         takeNext()

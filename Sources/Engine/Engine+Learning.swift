@@ -15,37 +15,44 @@ extension Engine {
     /// Events that one step learns at most.
     public static let learningBatchMax = 16
 
-    /// Learns from every event that was staged, `batch` of them a step, each step with windows of kept
+    /// Events that came and are not learned yet.
+    public var unlearnedCount: Int { staged.count }
+
+    /// Learns from every event that was staged: see ``learnStep(replay:batch:)``.
+    public mutating func learn(replay: Replay, batch: Int) throws(EngineError) {
+        while unlearnedCount > 0 { try learnStep(replay: replay, batch: batch) }
+    }
+
+    /// Learns from the oldest events that were staged, `batch` of them at most in one step, with windows of kept
     /// sessions beside them; the served rows follow at once.
     ///
     /// One event a step learns most from each; together they cost a third. What is learned depends on
     /// how they were put together.
     ///
     /// - Parameter batch: 1...``learningBatchMax``.
-    public mutating func learn(replay: Replay, batch: Int) throws(EngineError) {
+    /// - Returns: events that were learned.
+    @discardableResult
+    public mutating func learnStep(replay: Replay, batch: Int) throws(EngineError) -> Int {
         precondition((1...Self.learningBatchMax).contains(batch), "a step learns from one to sixteen events")
-        var first = 0
-        while first < staged.windows.count {
-            let end = min(first + batch, staged.windows.count)
-            for member in members {
-                for place in first..<end {
-                    let window = staged.windows[place]
-                    member.stage(window.events.span, weight: window.weight)
-                }
-                if replay == .configured {
-                    stageReplay(member, count: configuration.learner.replayRatio * (end - first))
-                }
+        let count = min(batch, staged.count)
+        guard count > 0 else { return 0 }
+        for member in members {
+            for place in 0..<count {
+                let window = staged[place]
+                member.stage(window.events.span, weight: window.weight)
             }
-            try step(isLast: end == staged.windows.count)
-            first = end
+            if replay == .configured { stageReplay(member, count: configuration.learner.replayRatio * count) }
         }
-        staged.removeAll()
+        staged.removeFirst(count)
+        try step(isLast: staged.isEmpty)
+        return count
     }
 
     /// One step of every member on what it staged, side by side. Rows that a checkpoint waits for are copied before
     /// they change.
     ///
-    /// - Parameter isLast: whether lists may be made before the next step.
+    /// - Parameter isLast: whether the served encoder follows too: lists are made with what it was until then, and of
+    ///   a few steps in a row only what the last one leaves is worth the while.
     mutating func step(isLast: Bool) throws(EngineError) {
         let members = members
         workers.forEach(members.count) { members[$0].computeGradients() }

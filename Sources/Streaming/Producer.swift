@@ -6,9 +6,6 @@ public struct DeliveryReport: Sendable {
     public var token: UInt
     /// nil where the brokers have it.
     public var failure: StreamingError?
-    /// From the hand-over of the record to its acknowledgement, where the client measured it: the report may be polled
-    /// much later.
-    public var latency: Duration?
 
     public init(token: UInt, failure: StreamingError?) {
         self.token = token
@@ -81,9 +78,7 @@ public struct DeliveryReport: Sendable {
                 while let message = unsafe rd_kafka_event_message_next(event) {
                     let code = unsafe message.pointee.err
                     let failure = code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : StreamingError(code: code, detail: "delivery")
-                    var report = unsafe DeliveryReport(token: UInt(bitPattern: message.pointee._private), failure: failure)
-                    let latency = unsafe rd_kafka_message_latency(message)
-                    if latency >= 0 { report.latency = .microseconds(latency) }
+                    let report = unsafe DeliveryReport(token: UInt(bitPattern: message.pointee._private), failure: failure)
                     reports.append(report)
                 }
             }

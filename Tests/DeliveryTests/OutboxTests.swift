@@ -17,7 +17,7 @@ import Testing
         var offsets: [Int64] = []
         while let next = outbox.next {
             offsets.append(next.letter.source.offset)
-            outbox.nextWasSent(inTransaction: inTransaction, at: .zero)
+            outbox.nextWasSent(inTransaction: inTransaction)
         }
         return offsets
     }
@@ -29,12 +29,12 @@ import Testing
         outbox.beginBatch()
         outbox.add(letter(2))
         #expect(!outbox.isMidBatch)
-        outbox.nextWasSent(inTransaction: true, at: .zero)
+        outbox.nextWasSent(inTransaction: true)
         #expect(outbox.isMidBatch)
-        outbox.nextWasSent(inTransaction: true, at: .zero)
+        outbox.nextWasSent(inTransaction: true)
         #expect(!outbox.isMidBatch, "the next one is another's")
         outbox.recallSent()
-        outbox.nextWasSent(inTransaction: true, at: .zero)
+        outbox.nextWasSent(inTransaction: true)
         #expect(outbox.isMidBatch)
     }
 
@@ -42,7 +42,7 @@ import Testing
         var outbox = Outbox()
         for offset in 0..<4 { outbox.add(letter(Int64(offset))) }
         let oldest = outbox.next?.token ?? 0
-        for _ in 0..<3 { outbox.nextWasSent(inTransaction: false, at: .zero) }
+        for _ in 0..<3 { outbox.nextWasSent(inTransaction: false) }
         // The first failed, two newer ones are with the producer, and one waits.
         outbox.sendAgain(oldest)
         #expect(outbox.next?.token == oldest, "it has its old place")
@@ -88,8 +88,8 @@ import Testing
     @Test func whatAnswersPartitionsThatAreGoneIsForgotten() {
         var outbox = Outbox()
         for offset in 0..<6 { outbox.add(letter(Int64(offset), partition: Int32(offset % 2))) }
-        outbox.nextWasSent(inTransaction: true, at: .zero)
-        outbox.nextWasSent(inTransaction: true, at: .zero)
+        outbox.nextWasSent(inTransaction: true)
+        outbox.nextWasSent(inTransaction: true)
         outbox.removeAll(of: [TopicPartition(topic: "events", partition: 0)])
         #expect(outbox.count == 3)
         outbox.recallSent()

@@ -55,9 +55,9 @@ public struct LatencySummary: Codable, Equatable, Sendable {
 
     public init() {}
 
-    /// Upper bounds of the buckets in seconds.
+    /// Upper bounds of the buckets in seconds; close to each other where a list should be.
     public static let bucketBounds: [Double] = [
-        0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-        1, 2.5, 5, 10,
+        0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0015, 0.002, 0.0025, 0.003, 0.004, 0.005, 0.0075,
+        0.01, 0.015, 0.02, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
     ]
 }

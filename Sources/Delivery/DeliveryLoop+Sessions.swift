@@ -131,7 +131,7 @@ extension DeliveryLoop {
             awaitingStart.insert(waiting.partition)
         }
         // As with any other partition: a crash must not go on from what the group commits from here on.
-        if !finished.isEmpty { checkpointNow() }
+        if !finished.isEmpty { try checkpointNow() }
         guard restoring.waiting[changelog] == nil else { return }
         do throws(StreamingError) { try reader?.unassign([changelog]) } catch { try handle(error) }
     }

@@ -28,14 +28,20 @@ struct CandidatePool {
         self.sequence = sequence
     }
 
+    /// Makes `places` those of this pool.
+    func locate(_ places: inout StampedPlaces) {
+        places.begin(count: 0)
+        for (place, item) in items.enumerated() { places.note(Int(item), place) }
+    }
+
     /// Finds an item, or takes it in.
     ///
     /// - Parameter places: those of this pool.
     /// - Returns: its place.
     @discardableResult
-    mutating func admit(_ item: ItemIndex, _ places: inout CandidatePlaces) -> Int {
-        if let place = places.place(of: item) { return place }
-        places.note(item, items.count)
+    mutating func admit(_ item: ItemIndex, _ places: inout StampedPlaces) -> Int {
+        if let place = places.place(of: Int(item)) { return place }
+        places.note(Int(item), items.count)
         items.append(item)
         features.append(Self.unknown)
         ages.append(.young)
@@ -43,7 +49,7 @@ struct CandidatePool {
     }
 
     /// Sets what a model says of an item; one that is not in the pool joins it.
-    mutating func set(_ feature: Int, of item: ItemIndex, to value: Float, _ places: inout CandidatePlaces) {
+    mutating func set(_ feature: Int, of item: ItemIndex, to value: Float, _ places: inout StampedPlaces) {
         features[admit(item, &places)][feature] = value
     }
 
@@ -80,34 +86,6 @@ struct CandidatePool {
     }
 }
 
-/// Where the items of one pool stand in it, while it is being filled: found without hashing.
-struct CandidatePlaces {
-    /// For each item, the number of the pool that noted it last, and its place there.
-    private var notes: [(pool: UInt32, place: Int32)] = []
-    private var pool: UInt32 = 0
-
-    /// Forgets what it knew, and takes the items of a pool in.
-    mutating func begin(_ started: CandidatePool) {
-        if pool == .max {
-            // Notes of four billion pools ago would read as this one's.
-            notes.removeAll()
-            pool = 0
-        }
-        pool += 1
-        for (place, item) in started.items.enumerated() { note(item, place) }
-    }
-
-    func place(of item: ItemIndex) -> Int? {
-        guard Int(item) < notes.count, notes[Int(item)].pool == pool else { return nil }
-        return Int(notes[Int(item)].place)
-    }
-
-    mutating func note(_ item: ItemIndex, _ place: Int) {
-        while notes.count <= Int(item) { notes.append((0, 0)) }
-        notes[Int(item)] = (pool, Int32(place))
-    }
-}
-
 /// A pool as bytes, a quarter of what it is as vectors: how the newest thousands of lists wait for the events
 /// that score them, and how a checkpoint has them.
 extension CandidatePool {
@@ -116,7 +94,10 @@ extension CandidatePool {
     ///
     /// - Parameter row: the session that the list was made for, which comes first.
     func bytes(row: Int32) -> [UInt8] {
-        var writer = ByteWriter(reserving: 32 * items.count + 20)
+        let present = features.map { Self.bits($0) }
+        let floats = present.reduce(0) { $0 + $1.nonzeroBitCount }
+        // A list waits for this: the size is known, so that nothing is copied.
+        var writer = ByteWriter(reserving: Self.headBytes + items.count * Self.candidateBytes + floats * 4)
         writer.write(row)
         writer.write(UInt32(sessionLength))
         writer.write(sequence)
@@ -124,13 +105,26 @@ extension CandidatePool {
         for place in items.indices {
             writer.write(items[place])
             writer.write(UInt8(ages[place].rawValue))
-            let differs = features[place] .!= Self.unknown
-            var bits: UInt16 = 0
-            for feature in Self.unknown.indices where differs[feature] { bits |= 1 << UInt16(feature) }
-            writer.write(bits)
-            for feature in Self.unknown.indices where differs[feature] { writer.write(features[place][feature]) }
+            writer.write(present[place])
+            var bits = present[place]
+            while bits != 0 {
+                writer.write(features[place][bits.trailingZeroBitCount])
+                bits &= bits - 1
+            }
         }
         return writer.bytes
+    }
+
+    private static let headBytes = 18
+    /// Of a candidate without its features.
+    private static let candidateBytes = 7
+
+    /// A bit for each feature that is not what an item has that nobody names.
+    private static func bits(_ features: Blend.Features) -> UInt16 {
+        let differs = features .!= unknown
+        var bits: UInt16 = 0
+        for feature in unknown.indices where differs[feature] { bits |= 1 << UInt16(feature) }
+        return bits
     }
 
     /// Goes on from ``bytes(row:)``, behind the row.

@@ -9,46 +9,43 @@ extension Engine {
     /// Candidates that each member brings.
     static let membersCandidatesMax = 60
 
-    /// What the counting models say of a session, before anything later is counted.
-    mutating func countingPool(row: Int, window: [ItemIndex]) -> CandidatePool {
+    /// What the counting models say of a session.
+    func countingPool(row: Int, window: [ItemIndex], _ desk: ListDesk) -> CandidatePool {
         let candidates = yardsticks.candidates(
-            after: window, session: row, excluding: [], neighborsMax: Self.membersCandidatesMax)
-        return countingPool(sessionLength: sessions[row].entries.count, candidates)
+            after: window, session: row, excluding: [], neighborsMax: Self.membersCandidatesMax, using: &desk.neighbors)
+        return countingPool(sessionLength: sessions[row].entries.count, candidates, desk)
     }
 
-    mutating func countingPool(sessionLength: Int, _ candidates: Yardsticks.Candidates) -> CandidatePool {
+    func countingPool(sessionLength: Int, _ candidates: Yardsticks.Candidates, _ desk: ListDesk) -> CandidatePool {
         var pool = CandidatePool(sessionLength: sessionLength, sequence: sequence)
-        places.begin(pool)
-        yardsticks.fill(&pool, with: candidates, count: Self.membersCandidatesMax, &places)
+        pool.locate(&desk.places)
+        yardsticks.fill(&pool, with: candidates, count: Self.membersCandidatesMax, &desk.places)
         return pool
     }
 
     /// Adds to a pool what the neural models say, and what is known of its items, once the session in `slot` is
     /// ranked. The session's own items are always candidates.
     ///
-    /// - Parameters:
-    ///   - probes: items that are to be in the pool whatever the models say.
-    ///   - later: items of events that were counted since the pool was made.
-    mutating func complete(
-        _ pool: inout CandidatePool, slot: Int, window: [ItemIndex], probes: [ItemIndex],
-        later: ArraySlice<ListGroup.StagedItem>
+    /// - Parameter probes: items that are to be in the pool whatever the models say.
+    func complete(
+        _ pool: inout CandidatePool, slot: Int, window: [ItemIndex], probes: [ItemIndex], _ desk: ListDesk
     ) {
         guard members.allSatisfy({ $0.candidates(ofSlot: slot).count > 0 }) else { return }
-        places.begin(pool)
-        for item in probes { pool.admit(item, &places) }
+        pool.locate(&desk.places)
+        for item in probes { pool.admit(item, &desk.places) }
         for member in members {
             let candidates = member.candidates(ofSlot: slot)
-            for candidate in 0..<candidates.count { pool.admit(ItemIndex(candidates.index(at: candidate)), &places) }
+            for candidate in 0..<candidates.count { pool.admit(ItemIndex(candidates.index(at: candidate)), &desk.places) }
         }
-        for item in window { pool.set(Blend.Feature.isSeen, of: item, to: 1, &places) }
+        for item in window { pool.set(Blend.Feature.isSeen, of: item, to: 1, &desk.places) }
         // One model's candidates have a score of the others too, further down.
         for (place, member) in members.enumerated() {
-            member.scores(of: pool.items, slot: slot, into: &neuralScores)
-            pool.setNeural(place, scores: neuralScores, best: member.candidates(ofSlot: slot).score(at: 0))
+            member.scores(of: pool.items, slot: slot, into: &desk.neuralScores)
+            pool.setNeural(place, scores: desk.neuralScores, best: member.candidates(ofSlot: slot).score(at: 0))
         }
-        describe(&pool, later: later)
+        describe(&pool)
         for (place, item) in window.enumerated() {
-            guard let candidate = places.place(of: item) else { continue }
+            guard let candidate = desk.places.place(of: Int(item)) else { continue }
             // An item that comes again counts where it stands last.
             pool.update(at: candidate) { features, _ in
                 features[Blend.Feature.nearness] = 1 / Float(window.count - place)
@@ -57,17 +54,11 @@ extension Engine {
         }
     }
 
-    /// How often and how lately each candidate came, before the items of `later`.
-    private mutating func describe(_ pool: inout CandidatePool, later: ArraySlice<ListGroup.StagedItem>) {
-        var history = pool.items.map { (count: yardsticks.occurrences(of: $0), active: catalog.lastActive(of: $0)) }
-        for staged in later.reversed() {
-            guard let place = places.place(of: staged.item) else { continue }
-            history[place].count -= 1
-            history[place].active = staged.activeBefore
-        }
+    /// How often and how lately each candidate came.
+    private func describe(_ pool: inout CandidatePool) {
         let sequence = pool.sequence
-        for (place, (count, active)) in history.enumerated() {
-            let count = max(0, count)
+        for (place, item) in pool.items.enumerated() {
+            let (count, active) = (yardsticks.occurrences(of: item), catalog.lastActive(of: item))
             pool.update(at: place) { features, age in
                 age = Blend.Age(occurrences: count)
                 features[Blend.Feature.popularity] = Blend.logFrequency(count, of: sequence)

@@ -20,7 +20,8 @@ extension Engine {
         let row = sessions.row(of: question.user)
         let items = window.map(\.item)
         let candidates = yardsticks.candidates(
-            after: items, session: row ?? Self.noRow, excluding: excluded, neighborsMax: Yardsticks.blendedMax)
+            after: items, session: row ?? Self.noRow, excluding: excluded, neighborsMax: Yardsticks.blendedMax,
+            using: &desks[0].neighbors)
         let query = SessionQuery(window: window, limit: max(Self.membersCandidatesMax, question.count))
         let members = members
         workers.forEach(members.count) { members[$0].rank(query, excluding: excluded) }
@@ -75,17 +76,18 @@ extension Engine {
         _ question: ForecastQuestion, length: Int, row: Int?, after items: [ItemIndex],
         _ candidates: Yardsticks.Candidates, excluding excluded: ItemSet, into forecast: inout Forecast
     ) {
-        var pool = countingPool(sessionLength: length, candidates)
+        let desk = desks[0]
+        var pool = countingPool(sessionLength: length, candidates, desk)
         let counted = pool
-        complete(&pool, slot: 0, window: items, probes: [], later: [])
+        complete(&pool, slot: 0, window: items, probes: [], desk)
         let weights = blend.weights(sessionLength: length)
         // The session's own items are always candidates.
         let allowed = pool.ranked(weights, limit: question.count + items.count).lazy.map(\.item).filter { !excluded.contains($0) }
         forecast.lists[servedModel] = Array(allowed.prefix(question.count))
-        if question.keepsPool, let row { pools.keep(pool, row: row) }
+        if question.keepsPool, let row { pools.keep(pool.bytes(row: Int32(row)), row: row) }
         guard !question.probes.isEmpty else { return }
         var probed = counted
-        complete(&probed, slot: 0, window: items, probes: question.probes, later: [])
+        complete(&probed, slot: 0, window: items, probes: question.probes, desk)
         forecast.probeScores[servedModel] = question.probes.map { probe in
             probed.place(of: probe).map { Blend.score(probed.features[$0], weights[probed.ages[$0]]) } ?? 0
         }

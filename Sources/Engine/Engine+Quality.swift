@@ -20,7 +20,7 @@ extension Engine {
         let items = window.map(\.item)
         let candidates = yardsticks.candidates(
             after: items, session: row, excluding: [],
-            neighborsMax: configuration.measuresNeighbors ? Yardsticks.blendedMax : nil)
+            neighborsMax: configuration.measuresNeighbors ? Yardsticks.blendedMax : nil, using: &desks[0].neighbors)
         var lists = yardsticks.lists(count: Self.rankingMax, candidates, excluding: [])
         lists[servedModel] = sessions[row].ranking
         // nil is a miss.

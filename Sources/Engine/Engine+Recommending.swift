@@ -18,11 +18,12 @@ extension Engine {
             let excluded = excludedItems(row: row, rules.exclusions)
             let window = window(ofRow: row)
             try rank([SessionQuery(window: window, limit: limit(rules, excluded))])
-            let pool = pool(row: row, slot: 0, window: window.map(\.item))
+            let items = window.map(\.item)
+            let pool = configuration.encoder == .ensemble ? pool(row: row, slot: 0, window: items, desks[0]) : nil
             let order = order(
                 ofSlot: 0, pool: pool, weights: weights(row: row), limit: rules.count + excluded.count)
-            let items = items(order, window: window.map(\.item), excluded: excluded, count: rules.count)
-            return (recommendation(user, items, asOf: now, now: now, source: nil), false)
+            let list = self.items(order, window: items, excluded: excluded, count: rules.count, desks[0])
+            return (recommendation(user, list, asOf: now, now: now, source: nil), false)
         }
         return (popularList(user, count: rules.count, asOf: now, now: now, source: nil), true)
     }
@@ -53,15 +54,16 @@ extension Engine {
         if configuration.encoder == .ensemble {
             let items = window.map(\.item)
             let candidates = yardsticks.candidates(
-                after: items, session: Self.noRow, excluding: [], neighborsMax: Self.membersCandidatesMax)
-            var counted = countingPool(sessionLength: known.count, candidates)
-            complete(&counted, slot: 0, window: items, probes: [], later: [])
+                after: items, session: Self.noRow, excluding: [], neighborsMax: Self.membersCandidatesMax,
+                using: &desks[0].neighbors)
+            var counted = countingPool(sessionLength: known.count, candidates, desks[0])
+            complete(&counted, slot: 0, window: items, probes: [], desks[0])
             pool = counted
         }
         let order = order(
             ofSlot: 0, pool: pool, weights: blend.weights(sessionLength: known.count),
             limit: rules.count + excluded.count)
-        return (items(order, window: window.map(\.item), excluded: excluded, count: rules.count), false)
+        return (items(order, window: window.map(\.item), excluded: excluded, count: rules.count, desks[0]), false)
     }
 
     private func popularItems(_ count: Int) -> [ScoredItem] {
@@ -74,64 +76,6 @@ extension Engine {
         }
     }
 
-    /// Whether the lists of a group must be made before `event` is staged, so that they are what they
-    /// would be if each were made by itself: the event scores the list before it, and a new item is in no
-    /// list that was asked for earlier.
-    func mustRank(_ group: ListGroup, before event: Event) -> Bool {
-        guard !group.members.isEmpty else { return false }
-        guard catalog.row(of: event.item) != nil else { return true }
-        // A new user takes the place of another where all are taken.
-        guard let row = sessions.row(of: event.user) else { return sessions.count == sessions.capacity }
-        return group.members.contains { $0.row == row }
-    }
-
-    /// Takes a session whose event is to be answered into the group.
-    mutating func add(
-        row: Int, asOf: Timestamp, _ input: EngineInput, isNew: Bool, place: Int, to group: inout ListGroup
-    ) {
-        let excluded = excludedItems(row: row, configuration.rules.exclusions)
-        let query = SessionQuery(window: window(ofRow: row), limit: limit(configuration.rules, excluded))
-        let pool = configuration.encoder == .ensemble ? countingPool(row: row, window: query.window.map(\.item)) : nil
-        group.members.append(
-            .init(
-                row: row, query: query, asOf: asOf, source: input.source, isKept: isNew, isPublished: input.wantsAnswer,
-                stagedBefore: group.staged.count, place: place,
-                excluded: excluded, pool: pool, weights: weights(row: row)))
-    }
-
-    /// Makes the lists of a group. Each ranking is kept to be scored by the user's next event.
-    mutating func rank(
-        _ group: inout ListGroup, into answers: inout [EngineAnswer], now: Timestamp
-    ) throws(EngineError) {
-        guard !group.members.isEmpty else { return }
-        try rank(group.members.map(\.query))
-        for (slot, member) in group.members.enumerated() {
-            let window = member.query.window.map(\.item)
-            var pool = member.pool
-            if var counted = pool.take() {
-                complete(
-                    &counted, slot: slot, window: window, probes: [], later: group.staged[member.stagedBefore...])
-                pool = counted
-            }
-            let order = order(
-                ofSlot: slot, pool: pool, weights: member.weights,
-                limit: max(Self.rankingMax, configuration.rules.count + member.excluded.count))
-            if member.isPublished {
-                let items = items(
-                    order, window: window, excluded: member.excluded, count: configuration.rules.count)
-                let user = sessions[member.row].user
-                answers[member.place] = .list(
-                    recommendation(user, items, asOf: member.asOf, now: now, source: member.source))
-            }
-            // A list that is made again, of a later state, is not the one that the next event scores.
-            guard member.isKept else { continue }
-            sessions[member.row].ranking = order.prefix(Self.rankingMax).map(\.item)
-            if let pool { pools.keep(pool, row: member.row) }
-        }
-        group.members.removeAll(keepingCapacity: true)
-        group.staged.removeAll(keepingCapacity: true)
-    }
-
     /// Candidates wanted of the neural model.
     func limit(_ rules: ListRules, _ excluded: ItemSet) -> Int {
         let wanted = max(Self.rankingMax, rules.count + excluded.count)
@@ -140,11 +84,10 @@ extension Engine {
 
     func weights(row: Int) -> Blend.Weights { blend.weights(sessionLength: sessions[row].entries.count) }
 
-    /// The whole pool of a session that is ranked in `slot`; nil where the neural model serves alone.
-    mutating func pool(row: Int, slot: Int, window: [ItemIndex]) -> CandidatePool? {
-        guard configuration.encoder == .ensemble else { return nil }
-        var pool = countingPool(row: row, window: window)
-        complete(&pool, slot: slot, window: window, probes: [], later: [])
+    /// The whole pool of a session that is ranked in `slot`.
+    private func pool(row: Int, slot: Int, window: [ItemIndex], _ desk: ListDesk) -> CandidatePool {
+        var pool = countingPool(row: row, window: window, desk)
+        complete(&pool, slot: slot, window: window, probes: [], desk)
         return pool
     }
 
@@ -157,26 +100,31 @@ extension Engine {
     }
 
     /// The best candidates that the rules leave, with their reasons.
-    private mutating func items(
-        _ order: [(item: ItemIndex, score: Float)], window: [ItemIndex], excluded: ItemSet, count: Int
+    func items(
+        _ order: [(item: ItemIndex, score: Float)], window: [ItemIndex], excluded: ItemSet, count: Int, _ desk: ListDesk
     ) -> [ScoredItem] {
         guard let member = members.first else { return [] }
-        explanation.begin(session: window.span, in: member.snapshot)
+        desk.explanation.begin(session: window.span, in: member.snapshot)
         var items: [ScoredItem] = []
         items.reserveCapacity(count)
         for (item, score) in order where items.count < count {
             if excluded.contains(item) { continue }
             var because: [ItemID] = []
-            if let reason = explanation.reason(for: item, in: member.snapshot) { because = [catalog.id(of: reason)] }
+            if let reason = desk.explanation.reason(for: item, in: member.snapshot) { because = [catalog.id(of: reason)] }
             items.append(ScoredItem(item: catalog.id(of: item), score: score, because: because))
         }
         return items
     }
 
     /// Ranks every item for some sessions, by every member side by side.
-    mutating func rank(_ queries: [SessionQuery]) throws(EngineError) {
+    private mutating func rank(_ queries: [SessionQuery]) throws(EngineError) {
         let members = members
         workers.forEach(members.count) { members[$0].rank(queries) }
+        try settleRanking(queries)
+    }
+
+    /// What the last ranking left undone.
+    mutating func settleRanking(_ queries: [SessionQuery]) throws(EngineError) {
         for member in members where member.failure != nil {
             // Weights that give no usable state are no good: once more with the last that were.
             try rollBack(member, .notFinite)
@@ -195,7 +143,7 @@ extension Engine {
         return ItemSet(excluded)
     }
 
-    private func recommendation(
+    func recommendation(
         _ user: UserID, _ items: [ScoredItem], asOf: Timestamp, now: Timestamp, source: RecordSource?
     ) -> Recommendation {
         Recommendation(

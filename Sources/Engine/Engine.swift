@@ -25,13 +25,11 @@ public struct Engine: ~Copyable {
     public internal(set) var rollbacks: [String: [RollbackReason: UInt64]] = [:]
     var newRollbacks: [Rollback] = []
     var types = EventTypes(default: Event.defaultType)
-    var explanation: Explanation
     var yardsticks: Yardsticks
     var blend = Blend()
     var pools = PoolMemory()
-    /// Scratch of the pool that is being filled.
-    var places = CandidatePlaces()
-    var neuralScores: [Float] = []
+    /// One for each thread.
+    let desks: [ListDesk]
     /// The last good point of each member that a checkpoint has.
     var writtenGoodPoints: [UInt32]
     /// Test-then-train quality over the newest lists, by model.
@@ -70,7 +68,7 @@ public struct Engine: ~Copyable {
         workers = Workers(configuration.threads)
         guards = members.map { _ in QualityGuard(dropMax: configuration.qualityDropMax) }
         writtenGoodPoints = members.map { _ in 0 }
-        explanation = Explanation(sessionItemsMax: Self.explainingItemsMax, dimensions: dimensions)
+        desks = (0..<workers.count).map { _ in ListDesk(dimensions: dimensions) }
         yardsticks = Yardsticks(
             withNeighbors: configuration.measuresNeighbors || configuration.encoder == .ensemble
                 ? configuration.sessionLengthMax : nil)
@@ -103,11 +101,7 @@ public struct Engine: ~Copyable {
                 if isNew, let id = event.id { recentIDs.insert(id, of: event.user, at: input.source) }
                 if isTaken {
                     if mustRank(group, before: event) { try rank(&group, into: &answers, now: now) }
-                    let activeBefore = catalog.row(of: event.item).map(catalog.lastActive)
                     try stage(event, from: input.source.topicPartition)
-                    if let item = catalog.row(of: event.item) {
-                        group.staged.append(.init(item: item, activeBefore: activeBefore ?? sequence))
-                    }
                 }
                 answers.append(.none(source: input.source))
                 guard input.wantsAnswer || (isTaken && input.isAlwaysRanked) else { continue }

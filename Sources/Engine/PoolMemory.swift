@@ -17,7 +17,8 @@ struct PoolMemory {
     private static let capacity = 4096
     private static let vacant: Int32 = -1
 
-    mutating func keep(_ pool: CandidatePool, row: Int) {
+    /// - Parameter pool: its bytes, the row first.
+    mutating func keep(_ pool: [UInt8], row: Int) {
         discard(row: row)
         let slot = nextSlot
         if rows.count < Self.capacity {
@@ -27,7 +28,7 @@ struct PoolMemory {
             discard(row: Int(rows[slot]))
         }
         rows[slot] = Int32(row)
-        pools[slot] = pool.bytes(row: Int32(row))
+        pools[slot] = pool
         slots[Int32(row)] = slot
         changed.insert(slot)
         nextSlot = (nextSlot + 1) % Self.capacity

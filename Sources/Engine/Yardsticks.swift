@@ -1,5 +1,6 @@
 internal import Learning
 internal import SequenceModels
+internal import Tensors
 
 /// The counting models that run beside the neural one: what it must beat, in the same currency, and
 /// what stands in for it where a user is unknown.
@@ -35,11 +36,13 @@ struct Yardsticks {
     ///   - window: the newest items of the session, oldest first.
     ///   - session: the row of the session, which is no neighbour of its own; any other number where it has none.
     ///   - neighborsMax: candidates of neighbours at most; nil where none are wanted.
-    mutating func candidates(
-        after window: [ItemIndex], session: Int, excluding excluded: ItemSet, neighborsMax: Int?
+    func candidates(
+        after window: [ItemIndex], session: Int, excluding excluded: ItemSet, neighborsMax: Int?,
+        using query: inout SessionNeighbors.Query
     ) -> Candidates {
-        let near = neighborsMax.flatMap { count in
-            neighbors?.top(count, after: window, session: session, excluding: excluded)
+        var near: [SessionNeighbors.Candidate]?
+        if let neighborsMax, let neighbors {
+            near = neighbors.top(neighborsMax, after: window, session: session, excluding: excluded, using: &query)
         }
         guard let last = window.last else { return Candidates(neighbors: near, rules: [], transitions: []) }
         return Candidates(
@@ -89,7 +92,7 @@ struct Yardsticks {
     ///
     /// - Parameter places: those of the pool.
     func fill(
-        _ pool: inout CandidatePool, with candidates: Candidates, count: Int, _ places: inout CandidatePlaces
+        _ pool: inout CandidatePool, with candidates: Candidates, count: Int, _ places: inout StampedPlaces
     ) {
         let near = candidates.neighbors ?? []
         for candidate in near.prefix(count) {

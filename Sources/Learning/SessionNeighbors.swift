@@ -35,7 +35,7 @@ public struct SessionNeighbors: Sendable {
         var newest: UInt64 = 0
     }
 
-    private struct Neighbor: Sendable {
+    fileprivate struct Neighbor: Sendable {
         var session: Int32
         var similarity: Float
         /// How far from the end of this session the newest shared item stands, from 1.
@@ -47,15 +47,6 @@ public struct SessionNeighbors: Sendable {
     /// For each item, the sessions that touched it.
     var occurrences: [UInt32] = []
     var sessions: [Kept] = []
-    // Scratch of a query. A slot is this query's where its stamp is.
-    private var neighbors: [Neighbor] = []
-    private var neighborSlots: [Int32] = []
-    private var neighborStamps: [UInt32] = []
-    private var candidates: [Candidate] = []
-    private var candidateSlots: [Int32] = []
-    private var candidateStamps: [UInt32] = []
-    private var stamp: UInt32 = 0
-
     /// Newest items of a session that neighbours are sought with.
     public static let windowMax = 10
     /// Newest sessions of an item, and of a query.
@@ -118,33 +109,29 @@ public struct SessionNeighbors: Sendable {
     /// - Parameters:
     ///   - window: the newest items of the session, oldest first.
     ///   - session: its own row, which is no neighbour.
-    public mutating func top(
-        _ count: Int, after window: [ItemIndex], session: Int, excluding excluded: ItemSet
+    ///   - query: the workspace; each thread that asks has its own.
+    public func top(
+        _ count: Int, after window: [ItemIndex], session: Int, excluding excluded: ItemSet, using query: inout Query
     ) -> [Candidate] {
-        nextStamp()
-        findNeighbors(window.suffix(Self.windowMax), session: session)
-        neighbors.keepFirst(Self.postingsMax) { $0.newest > $1.newest }
-        neighbors.keepFirst(Self.neighborsMax) { left, right in
+        query.begin(sessions: sessions.count, items: postings.count)
+        findNeighbors(window.suffix(Self.windowMax), session: session, &query)
+        query.neighbors.keepFirst(Self.postingsMax) { $0.newest > $1.newest }
+        query.neighbors.keepFirst(Self.neighborsMax) { left, right in
             left.similarity != right.similarity ? left.similarity > right.similarity : left.newest > right.newest
         }
-        scoreItems(excluding: excluded)
+        scoreItems(excluding: excluded, &query)
         let order: (Candidate, Candidate) -> Bool = { left, right in
             left.score != right.score ? left.score > right.score : left.item < right.item
         }
-        candidates.keepFirst(count, by: order)
-        return candidates.sorted(by: order)
+        query.candidates.keepFirst(count, by: order)
+        return query.candidates.sorted(by: order)
     }
 
     /// Sessions that are remembered of an item, those that are gone included.
     func postingCount(of item: ItemIndex) -> Int { postings[Int(item)].count }
 
     /// Gathers the newest sessions that share an item, each with the weights of what it shares.
-    private mutating func findNeighbors(_ window: ArraySlice<ItemIndex>, session own: Int) {
-        neighbors.removeAll(keepingCapacity: true)
-        while neighborSlots.count < sessions.count {
-            neighborSlots.append(0)
-            neighborStamps.append(0)
-        }
+    private func findNeighbors(_ window: ArraySlice<ItemIndex>, session own: Int, _ query: inout Query) {
         for (place, item) in window.enumerated().reversed() {
             // An item counts once, where it stands last.
             guard Int(item) < postings.count, !window.dropFirst(place + 1).contains(item) else { continue }
@@ -152,12 +139,11 @@ public struct SessionNeighbors: Sendable {
             for posting in postings[Int(item)] {
                 let session = Int(posting.session)
                 guard session != own, sessions[session].generation == posting.generation else { continue }
-                if neighborStamps[session] == stamp {
-                    neighbors[Int(neighborSlots[session])].similarity += weight
+                if let slot = query.neighborMarks.place(of: session) {
+                    query.neighbors[slot].similarity += weight
                 } else {
-                    neighborStamps[session] = stamp
-                    neighborSlots[session] = Int32(neighbors.count)
-                    neighbors.append(
+                    query.neighborMarks.note(session, query.neighbors.count)
+                    query.neighbors.append(
                         Neighbor(
                             session: posting.session, similarity: weight, distance: Int32(window.count - place),
                             newest: sessions[session].newest))
@@ -166,38 +152,42 @@ public struct SessionNeighbors: Sendable {
         }
     }
 
-    private mutating func scoreItems(excluding excluded: ItemSet) {
-        candidates.removeAll(keepingCapacity: true)
-        while candidateSlots.count < postings.count {
-            candidateSlots.append(0)
-            candidateStamps.append(0)
-        }
-        for neighbor in neighbors {
+    private func scoreItems(excluding excluded: ItemSet, _ query: inout Query) {
+        for neighbor in query.neighbors {
             let score = neighbor.similarity * max(0, 1 - 0.1 * Float(neighbor.distance))
             for item in sessions[Int(neighbor.session)].items {
-                if candidateStamps[Int(item)] == stamp {
-                    candidates[Int(candidateSlots[Int(item)])].score += score
+                if let slot = query.candidateMarks.place(of: Int(item)) {
+                    query.candidates[slot].score += score
                 } else {
-                    candidateStamps[Int(item)] = stamp
-                    candidateSlots[Int(item)] = Int32(candidates.count)
-                    candidates.append(Candidate(item: item, score: score))
+                    query.candidateMarks.note(Int(item), query.candidates.count)
+                    query.candidates.append(Candidate(item: item, score: score))
                 }
             }
         }
         // What everybody touches says little: the inverse share of sessions, as in retrieval of documents.
-        for place in candidates.indices {
-            let share = Float(sessions.count) / Float(max(1, occurrences[Int(candidates[place].item)]))
-            candidates[place].score *= Foundation.log(1 + share)
+        for place in query.candidates.indices {
+            let share = Float(sessions.count) / Float(max(1, occurrences[Int(query.candidates[place].item)]))
+            query.candidates[place].score *= Foundation.log(1 + share)
         }
-        if !excluded.isEmpty { candidates.removeAll { excluded.contains($0.item) } }
+        if !excluded.isEmpty { query.candidates.removeAll { excluded.contains($0.item) } }
     }
+}
 
-    private mutating func nextStamp() {
-        stamp &+= 1
-        guard stamp == 0 else { return }
-        // Stamps of four billion queries ago would read as this one's.
-        for place in neighborStamps.indices { neighborStamps[place] = 0 }
-        for place in candidateStamps.indices { candidateStamps[place] = 0 }
-        stamp = 1
+extension SessionNeighbors {
+    /// The workspace of a thread that asks for neighbours; nothing is allocated a query once it has grown.
+    public struct Query: Sendable {
+        fileprivate var neighbors: [Neighbor] = []
+        fileprivate var candidates: [Candidate] = []
+        fileprivate var neighborMarks = StampedPlaces()
+        fileprivate var candidateMarks = StampedPlaces()
+
+        public init() {}
+
+        fileprivate mutating func begin(sessions: Int, items: Int) {
+            neighbors.removeAll(keepingCapacity: true)
+            candidates.removeAll(keepingCapacity: true)
+            neighborMarks.begin(count: sessions)
+            candidateMarks.begin(count: items)
+        }
     }
 }

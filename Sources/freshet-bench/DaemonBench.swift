@@ -9,18 +9,21 @@ import Telemetry
 
 /// The daemon between two topics of an embedded broker, in this process: a rate that it must hold, and as
 /// fast as it can.
-enum DaemonBench {
-    private static let items = 20_000
+struct DaemonBench {
+    /// Settings beside the bench's own; they win.
+    private let overrides: [String]
     private static let users = 20_000
     private static let seconds = 20
 
-    static func run(_ print: (BenchLine) throws -> Void) throws {
+    init(_ overrides: [String]) { self.overrides = overrides }
+
+    func run(_ print: (BenchLine) throws -> Void) throws {
         // With nil, as many as the daemon takes: the backlog is written before it starts.
         for rate in [2_000, nil] as [Int?] { try print(measure(rate: rate, delivery: "at_least_once")) }
         try print(measure(rate: nil, delivery: "exactly_once"))
     }
 
-    private static func measure(rate: Int?, delivery: String) throws -> BenchLine {
+    private func measure(rate: Int?, delivery: String) throws -> BenchLine {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-bench-\(getpid())-\(rate ?? 0)-\(delivery)").path
         defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
         let broker = try EmbeddedBroker(brokers: 1)
@@ -31,9 +34,10 @@ enum DaemonBench {
             file: nil, environment: [:],
             overrides: [
                 "kafka.bootstrap_servers=\(broker.bootstrapServers)", "kafka.properties.fetch.wait.max.ms=10",
-                "kafka.properties.session.timeout.ms=6000", "state.directory=\(directory)", "model.max_items=\(items)",
+                "kafka.properties.session.timeout.ms=6000", "state.directory=\(directory)", "model.max_items=20000",
                 "kafka.delivery=\(delivery)",
-            ])
+            ] + overrides)
+        let items = settings.model.itemsMax
         let daemon = Daemon(settings, logger: logger)
         let ended = DispatchSemaphore(value: 0)
         Task {
@@ -42,13 +46,13 @@ enum DaemonBench {
         }
         let producer = try Producer(
             KafkaConfiguration(bootstrapServers: broker.bootstrapServers, groupID: "bench"), topics: ["events"])
-        var stream = BenchStream(items: items, users: users)
+        var stream = BenchStream(items: items, users: Self.users)
 
         // Every item once, and the group has formed; then the figures of a steady stream.
         try send(items, from: &stream, producer, rate: 4_000)
         try wait(daemon, until: UInt64(items))
         let before = daemon.status()
-        let count = (rate ?? 8_000) * seconds
+        let count = (rate ?? 8_000) * Self.seconds
         let began = ContinuousClock.now
         try send(count, from: &stream, producer, rate: rate ?? 1_000_000)
         try wait(daemon, until: UInt64(items + count))
@@ -66,7 +70,7 @@ enum DaemonBench {
         return line
     }
 
-    private static func send(_ count: Int, from stream: inout BenchStream, _ producer: Producer, rate: Int) throws {
+    private func send(_ count: Int, from stream: inout BenchStream, _ producer: Producer, rate: Int) throws {
         var reports: [DeliveryReport] = []
         let began = ContinuousClock.now
         var sent = 0
@@ -85,7 +89,7 @@ enum DaemonBench {
     }
 
     /// Until the daemon has published as many lists, for at most two minutes.
-    private static func wait(_ daemon: Daemon, until published: UInt64) throws {
+    private func wait(_ daemon: Daemon, until published: UInt64) throws {
         let deadline = ContinuousClock.now + .seconds(120)
         while daemon.status().recommendationsPublished < published, ContinuousClock.now < deadline { usleep(20_000) }
     }

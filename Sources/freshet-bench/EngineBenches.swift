@@ -9,30 +9,38 @@ enum EngineBenches {
     static let partition = TopicPartition(topic: "events", partition: 0)
 
     static func engine(_ print: (BenchLine) throws -> Void) throws {
-        for items in [20_000, 100_000] {
-            let users = 50_000
-            var stream = BenchStream(items: items, users: users)
-            var engine = try filledEngine(&stream)
-            var batches = 0
-            let timing = try Timing(budget: .seconds(5)) {
-                try step(&engine, &stream, count: batchSize)
-                batches += 1
-            }
-            var line = BenchLine("engine")
-            (line.items, line.users, line.events, line.batch) = (items, users, batches * batchSize, batchSize)
-            line.medianMicroseconds = timing.median / Double(batchSize)
-            line.p99Microseconds = timing.p99 / Double(batchSize)
-            line.perSecond = Double(batchSize) * 1e6 / timing.median
-            line.residentBytes = ProcessFigures.current().residentBytes
-            try print(line)
+        for (encoder, threads) in [(EngineConfiguration.Encoder.gru, 1), (.ensemble, 1), (.ensemble, 2)] {
+            for items in [20_000, 100_000] { try print(engine(encoder, threads: threads, items: items)) }
         }
+    }
+
+    private static func engine(_ encoder: EngineConfiguration.Encoder, threads: Int, items: Int) throws -> BenchLine {
+        let users = 50_000
+        var stream = BenchStream(items: items, users: users)
+        var engine = try filledEngine(&stream, encoder, threads: threads)
+        var batches = 0
+        let timing = try Timing(budget: .seconds(5)) {
+            try step(&engine, &stream, count: batchSize)
+            batches += 1
+        }
+        var line = BenchLine("engine")
+        (line.encoder, line.threads) = (encoder.rawValue, threads)
+        (line.items, line.users, line.events, line.batch) = (items, users, batches * batchSize, batchSize)
+        line.medianMicroseconds = timing.median / Double(batchSize)
+        line.p99Microseconds = timing.p99 / Double(batchSize)
+        line.perSecond = Double(batchSize) * 1e6 / timing.median
+        line.residentBytes = ProcessFigures.current().residentBytes
+        return line
     }
 
     private static let batchSize = 64
 
     /// An engine that has seen every item and most users.
-    private static func filledEngine(_ stream: inout BenchStream) throws -> Engine {
+    private static func filledEngine(
+        _ stream: inout BenchStream, _ encoder: EngineConfiguration.Encoder, threads: Int
+    ) throws -> Engine {
         var configuration = EngineConfiguration()
+        (configuration.encoder, configuration.threads) = (encoder, threads)
         configuration.learner.itemsMax = stream.items
         configuration.usersMax = stream.users
         var engine = try Engine(configuration)

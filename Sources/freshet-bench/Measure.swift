@@ -13,6 +13,7 @@ struct Measure: ParsableCommand {
             the median on the plain kernels. FRESHET_ISA forces an instruction set, FRESHET_COMMIT is printed as it is.
 
             Example: freshet-bench exact_top20 train
+                     freshet-bench daemon --set model.max_items=100000 --set model.members=gru
             """)
 
     enum Bench: String, ExpressibleByArgument, CaseIterable {
@@ -26,7 +27,8 @@ struct Measure: ParsableCommand {
         case restore
         case daemon
 
-        func run(_ print: (BenchLine) throws -> Void) throws {
+        /// - Parameter overrides: settings of the daemon, as `freshet run --set` takes them.
+        func run(overrides: [String], _ print: (BenchLine) throws -> Void) throws {
             switch self {
             case .exactTop20: try ModelBenches.exactTop20(print)
             case .approximateTop20: try IndexBench.approximateTop20(print)
@@ -36,7 +38,7 @@ struct Measure: ParsableCommand {
             case .engine: try EngineBenches.engine(print)
             case .checkpoint: try StateBenches.checkpoint(print)
             case .restore: try StateBenches.restore(print)
-            case .daemon: try DaemonBench.run(print)
+            case .daemon: try DaemonBench(overrides).run(print)
             }
         }
     }
@@ -44,12 +46,15 @@ struct Measure: ParsableCommand {
     @Argument(help: "What to measure.")
     var names: [Bench] = []
 
+    @Option(name: .customLong("set"), help: "A setting of the daemon that is measured; may be repeated.")
+    var overrides: [String] = []
+
     func run() throws {
         let commit = ProcessInfo.processInfo.environment["FRESHET_COMMIT"] ?? ""
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         for bench in names.isEmpty ? Bench.allCases : names {
-            try bench.run { line in
+            try bench.run(overrides: overrides) { line in
                 var line = line
                 line.isa = InstructionSet.current.rawValue
                 line.commit = commit

@@ -1,5 +1,6 @@
 import Events
 import Learning
+import Tensors
 import Testing
 
 @testable import Engine
@@ -22,22 +23,25 @@ import Testing
         #expect(engine.servedModel == "ensemble")
     }
 
-    @Test(arguments: [EngineConfiguration.Encoder.gru, .ensemble])
-    func aListIsTheSameInAGroupAndAlone(encoder: EngineConfiguration.Encoder) throws {
-        let inputs = (0..<400).map { place in
-            Fixture.input("u\(place * 7 % 23)", "i\((place * 5 + place / 50) % 30)", offset: Int64(place))
-        }
-        var together = try Engine(configuration { $0.encoder = encoder })
-        var apart = try Engine(configuration { $0.encoder = encoder })
+    @Test(arguments: [EngineConfiguration.Encoder.gru, .ensemble], [1, 2])
+    func listsOfAGroupAreOfTheStateAfterIt(encoder: EngineConfiguration.Encoder, threads: Int) throws {
+        var engine = try Engine(
+            configuration {
+                $0.encoder = encoder
+                $0.threads = threads
+            })
         let now = Timestamp(milliseconds: 0)
         for start in stride(from: 0, to: 400, by: 20) {
-            let batch = Array(inputs[start..<start + 20])
-            let grouped = try together.answer(batch, now: now)
-            var single: [EngineAnswer] = []
-            for input in batch { single += try apart.answer([input], now: now) }
-            #expect(grouped.map(\.items) == single.map(\.items))
-            try together.learn(replay: .configured, batch: 4)
-            try apart.learn(replay: .configured, batch: 4)
+            let batch = (start..<start + 20).map { place in
+                Fixture.input("u\(place % 20)", "i\((place * 5 + place / 50) % 30)", offset: Int64(place))
+            }
+            let answers = try engine.answer(batch, now: now)
+            for (answer, input) in zip(answers, batch) {
+                guard case .event(let event) = input.content else { continue }
+                let asked = try engine.recommendation(for: event.user, rules: engine.currentConfiguration.rules, now: now)
+                #expect(answer.items == asked.list.items)
+            }
+            try engine.learn(replay: .configured, batch: 4)
         }
     }
 
@@ -71,8 +75,8 @@ import Testing
 
     @Test func aPoolKnowsWhatEachModelSaid() {
         var pool = CandidatePool(sessionLength: 2, sequence: 0)
-        var places = CandidatePlaces()
-        places.begin(pool)
+        var places = StampedPlaces()
+        pool.locate(&places)
         pool.set(Blend.Feature.neighbors, of: 7, to: Blend.logShare(1), &places)
         pool.set(Blend.Feature.rules, of: 3, to: Blend.logShare(1), &places)
         pool.set(Blend.Feature.neighbors, of: 3, to: Blend.logShare(0.5), &places)
@@ -92,7 +96,7 @@ import Testing
 
     @Test func thePoolsThatAreKeptAreBounded() {
         var memory = PoolMemory()
-        for row in 0..<5000 { memory.keep(CandidatePool(sessionLength: row, sequence: 0), row: row % 4500) }
+        for row in 0..<5000 { memory.keep(CandidatePool(sessionLength: row, sequence: 0).bytes(row: Int32(row % 4500)), row: row % 4500) }
         // Rows 0...499 came twice, the newest time last; what came before the newest 4096 is gone.
         #expect(memory.take(row: 10)?.sessionLength == 4510)
         #expect(memory.take(row: 10) == nil)

@@ -164,3 +164,13 @@ import Testing
         #expect(abs(list[0].score - 100 * 0.9 * log(Float(1 + 6))) < 1e-2)
     }
 }
+
+extension SessionNeighbors {
+    /// Asks with a workspace of its own.
+    fileprivate func top(
+        _ count: Int, after window: [ItemIndex], session: Int, excluding excluded: ItemSet
+    ) -> [Candidate] {
+        var query = Query()
+        return top(count, after: window, session: session, excluding: excluded, using: &query)
+    }
+}

@@ -1,0 +1,99 @@
+internal import Events
+internal import Learning
+internal import SequenceModels
+internal import Serving
+internal import Tensors
+
+/// Lists that are made together, by every thread.
+extension Engine {
+    /// Whether the lists of a group must be made before `event` is staged: it scores the list before it, and nobody's
+    /// list may be of a session or of items that have left.
+    func mustRank(_ group: ListGroup, before event: Event) -> Bool {
+        guard !group.members.isEmpty else { return false }
+        // A new item takes the place of another where all are taken, and so does a new user.
+        if catalog.row(of: event.item) == nil, catalog.count == catalog.capacity { return true }
+        guard let row = sessions.row(of: event.user) else { return sessions.count == sessions.capacity }
+        return group.members.contains { $0.row == row }
+    }
+
+    /// Takes a session whose event is to be answered into the group.
+    func add(row: Int, asOf: Timestamp, _ input: EngineInput, isNew: Bool, place: Int, to group: inout ListGroup) {
+        let excluded = excludedItems(row: row, configuration.rules.exclusions)
+        let query = SessionQuery(window: window(ofRow: row), limit: limit(configuration.rules, excluded))
+        group.members.append(
+            .init(
+                row: row, query: query, asOf: asOf, source: input.source, isKept: isNew, isPublished: input.wantsAnswer,
+                place: place, excluded: excluded))
+    }
+
+    /// Makes the lists of a group, of everything that was staged until now. Each ranking is kept to be scored by the
+    /// user's next event.
+    mutating func rank(
+        _ group: inout ListGroup, into answers: inout [EngineAnswer], now: Timestamp
+    ) throws(EngineError) {
+        guard !group.members.isEmpty else { return }
+        let shares = min(desks.count, group.members.count)
+        let queries = group.members.map(\.query)
+        consult(group, queries, shares: shares)
+        try settleRanking(queries)
+        makeLists(group, shares: shares)
+        for (slot, member) in group.members.enumerated() {
+            let made = desks[slot % shares].made[slot / shares]
+            if member.isPublished {
+                answers[member.place] = .list(
+                    recommendation(sessions[member.row].user, made.items, asOf: member.asOf, now: now, source: member.source))
+            }
+            // A list that is made again, of a later state, is not the one that the next event scores.
+            guard member.isKept else { continue }
+            sessions[member.row].ranking = made.ranking
+            if let pool = made.pool { pools.keep(pool, row: member.row) }
+        }
+        group.members.removeAll(keepingCapacity: true)
+    }
+
+    /// Asks every model: the neural ones each by itself, the counting ones session by session.
+    private func consult(_ group: ListGroup, _ queries: [SessionQuery], shares: Int) {
+        let members = members
+        for desk in desks { desk.clear() }
+        let counts = configuration.encoder == .ensemble
+        workers.forEach(members.count + (counts ? shares : 0)) { part in
+            if part < members.count { return members[part].rank(queries) }
+            let share = part - members.count
+            for slot in stride(from: share, to: group.members.count, by: shares) {
+                let member = group.members[slot]
+                desks[share].pools.append(countingPool(row: member.row, window: member.query.window.map(\.item), desks[share]))
+            }
+        }
+    }
+
+    /// Makes one list of what the models said, for each session.
+    private func makeLists(_ group: ListGroup, shares: Int) {
+        workers.forEach(shares) { share in
+            for slot in stride(from: share, to: group.members.count, by: shares) {
+                desks[share].made.append(list(of: group.members[slot], slot: slot, place: slot / shares, desks[share]))
+            }
+        }
+    }
+
+    private func list(of member: ListGroup.Member, slot: Int, place: Int, _ desk: ListDesk) -> MadeList {
+        let window = member.query.window.map(\.item)
+        var pool: CandidatePool?
+        if place < desk.pools.count {
+            var counted = desk.pools[place]
+            complete(&counted, slot: slot, window: window, probes: [], desk)
+            pool = counted
+        }
+        let order = order(
+            ofSlot: slot, pool: pool, weights: weights(row: member.row),
+            limit: max(Self.rankingMax, configuration.rules.count + member.excluded.count))
+        var made = MadeList(ranking: [], items: [], pool: nil)
+        if member.isPublished {
+            made.items = items(order, window: window, excluded: member.excluded, count: configuration.rules.count, desk)
+        }
+        if member.isKept {
+            made.ranking = order.prefix(Self.rankingMax).map(\.item)
+            made.pool = pool?.bytes(row: Int32(member.row))
+        }
+        return made
+    }
+}

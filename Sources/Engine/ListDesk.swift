@@ -1,0 +1,38 @@
+internal import Events
+internal import Learning
+internal import SequenceModels
+internal import Serving
+internal import Tensors
+
+/// Where one thread makes lists: its workspace, and what it has made.
+///
+/// A class because an engine has one for each thread; in a shared step each part has a desk of its own.
+final class ListDesk {
+    var neighbors = SessionNeighbors.Query()
+    /// Of the pool that is being filled.
+    var places = StampedPlaces()
+    var neuralScores: [Float] = []
+    var explanation: Explanation
+    /// For each session of this desk's share, what the counting models say.
+    var pools: [CandidatePool] = []
+    var made: [MadeList] = []
+
+    init(dimensions: Int) {
+        explanation = Explanation(sessionItemsMax: Engine.explainingItemsMax, dimensions: dimensions)
+    }
+
+    func clear() {
+        pools.removeAll(keepingCapacity: true)
+        made.removeAll(keepingCapacity: true)
+    }
+}
+
+/// What came of one session of a group.
+struct MadeList {
+    /// The best candidates, whatever the rules say.
+    var ranking: [ItemIndex]
+    /// What goes out; empty where nothing does.
+    var items: [ScoredItem]
+    /// The pool, packed, where the user's next event scores it.
+    var pool: [UInt8]?
+}

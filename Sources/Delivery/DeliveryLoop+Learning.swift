@@ -11,20 +11,25 @@ extension DeliveryLoop {
         guard engine.unlearnedCount > 0 else { return }
         // New events come before old ones: replay waits for a stream that leaves time for it.
         let isPressed = engine.unlearnedCount > configuration.unlearnedMax / 4
-        try learnStep(isPressed ? .none : .configured, batch: Engine.learningBatchMax)
+        let replay: Replay = isPressed ? .none : .configured
+        try timeLearning { engine throws(EngineError) in
+            try engine.learnStep(replay: replay, batch: Engine.learningBatchMax)
+        }
     }
 
     /// Learns every event that was answered, as a checkpoint needs it: in this life or in none.
     mutating func learnEverything() throws(DeliveryError) {
         let replay: Replay = configuration.isReproducible ? .configured : .none
         let batch = configuration.isReproducible ? 1 : Engine.learningBatchMax
-        while engine.unlearnedCount > 0 { try learnStep(replay, batch: batch) }
+        guard engine.unlearnedCount > 0 else { return }
+        try timeLearning { engine throws(EngineError) in try engine.learn(replay: replay, batch: batch) }
     }
 
-    private mutating func learnStep(_ replay: Replay, batch: Int) throws(DeliveryError) {
+    private mutating func timeLearning(_ body: (inout Engine) throws(EngineError) -> Void) throws(DeliveryError) {
         let began = time.elapsed()
-        let count = try engineCall { engine throws(EngineError) in try engine.learnStep(replay: replay, batch: batch) }
-        figures.recordTraining(count, took: time.elapsed() - began)
+        let waiting = engine.unlearnedCount
+        try engineCall(body)
+        figures.recordTraining(waiting - engine.unlearnedCount, took: time.elapsed() - began)
         for rollback in engine.takeRollbacks() { notice(.rolledBack(rollback)) }
     }
 }

@@ -18,24 +18,27 @@ extension Engine {
     /// Events that came and are not learned yet.
     public var unlearnedCount: Int { staged.count }
 
-    /// Learns from every event that was staged: see ``learnStep(replay:batch:)``.
+    /// Learns from every event that was staged: see ``learnStep(replay:batch:)``. No list is made in between, so the
+    /// served encoders follow once, at the end.
     public mutating func learn(replay: Replay, batch: Int) throws(EngineError) {
-        while unlearnedCount > 0 { try learnStep(replay: replay, batch: batch) }
+        while unlearnedCount > 0 { try learnStep(replay: replay, batch: batch, isLast: unlearnedCount <= batch) }
     }
 
     /// Learns from the oldest events that were staged, `batch` of them at most in one step, with windows of kept
-    /// sessions beside them; the served rows follow at once.
+    /// sessions beside them; what is served follows at once.
     ///
     /// One event a step learns most from each; together they cost a third. What is learned depends on
     /// how they were put together.
     ///
     /// - Parameter batch: 1...``learningBatchMax``.
-    /// - Returns: events that were learned.
-    @discardableResult
-    public mutating func learnStep(replay: Replay, batch: Int) throws(EngineError) -> Int {
+    public mutating func learnStep(replay: Replay, batch: Int) throws(EngineError) {
+        try learnStep(replay: replay, batch: batch, isLast: true)
+    }
+
+    private mutating func learnStep(replay: Replay, batch: Int, isLast: Bool) throws(EngineError) {
         precondition((1...Self.learningBatchMax).contains(batch), "a step learns from one to sixteen events")
         let count = min(batch, staged.count)
-        guard count > 0 else { return 0 }
+        guard count > 0 else { return }
         for member in members {
             for place in 0..<count {
                 let window = staged[place]
@@ -44,15 +47,13 @@ extension Engine {
             if replay == .configured { stageReplay(member, count: configuration.learner.replayRatio * count) }
         }
         staged.removeFirst(count)
-        try step(isLast: staged.isEmpty)
-        return count
+        try step(isLast: isLast)
     }
 
     /// One step of every member on what it staged, side by side. Rows that a checkpoint waits for are copied before
     /// they change.
     ///
-    /// - Parameter isLast: whether the served encoder follows too: lists are made with what it was until then, and of
-    ///   a few steps in a row only what the last one leaves is worth the while.
+    /// - Parameter isLast: whether lists may be made before the next step.
     mutating func step(isLast: Bool) throws(EngineError) {
         let members = members
         workers.forEach(members.count) { members[$0].computeGradients() }

@@ -6,9 +6,10 @@ internal import Tensors
 
 /// The state machine of the product: events in, lists out, and a model that has learned from them.
 ///
-/// One batch is two calls. `answer` stages the events and makes the lists, so that they can leave at
-/// once; `learn` then trains on what was staged and requantizes the rows that changed. A list is thus
-/// always made before its model has seen what comes next, and live quality is test-then-train.
+/// `answer` stages the events of a batch and makes the lists, so that they can leave at once; `learn`, or some
+/// calls of `learnStep` with other batches in between, then trains on what was staged and requantizes the rows that
+/// changed. A list is thus always made before its model has seen what comes next, and live quality is
+/// test-then-train.
 ///
 /// The engine does no I/O, reads no clock and draws no chance of its own: the same inputs in the same
 /// order leave the same state.

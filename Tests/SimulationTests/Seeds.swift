@@ -27,6 +27,8 @@ enum Seeds {
         2347, 3127, 5019,
         // Not ours but the check's: a member that was expelled answers again, by a newer model.
         4141, 9557,
+        // Nor this: what it had given to its producer came after the list of its successor, and nothing fences it.
+        34988,
         // A list made for an event that an adopted session had already was written down, and the row was not.
         91, 119,
         // A recovered generation knew nothing of a partition that had come with its sessions, of which there were none.

@@ -67,6 +67,26 @@ import Testing
         }
     }
 
+    @Test func startsThatCannotBeReadStopARecoveryAndNoStart() throws {
+        do {
+            let store = try StateStore(directory: fixture.directory)
+            try store.write(StoreFixture.checkpoint(version: 1, items: 0..<5, users: 0..<5))
+            try store.keepGeneration()
+        }
+        let path = fixture.directory + "/state.starts.json"
+        try Data("{\"starts\":[{\"topic\":7}]}".utf8).write(to: URL(fileURLWithPath: path))
+        _ = try StateStore(directory: fixture.directory)
+        try fixture.replace(with: [UInt8](repeating: 0x5A, count: 5000))
+        let before = try fixture.bytes()
+        do throws(StateStoreError) {
+            _ = try StateInspection.recover(directory: fixture.directory)
+            Issue.record("recovered without knowing where reading began")
+        } catch {
+            #expect(error.description.contains("state.starts.json cannot be read"))
+        }
+        #expect(try fixture.bytes() == before)
+    }
+
     @Test func aPartitionThatWasHandedOverBeforeTheGenerationStaysSo() throws {
         do {
             let store = try StateStore(directory: fixture.directory)

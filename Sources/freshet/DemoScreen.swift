@@ -74,9 +74,11 @@ struct DemoScreen: Service {
 
     private static func line(_ report: StatusReport, rate: Double, sent: UInt64) -> String {
         let lag = report.partitions.compactMap(\.lagRecords).reduce(0, +)
+        // Of an ensemble the report names the members too; its quality stands under its own name.
+        let served = String(report.encoder.prefix { $0 != "(" })
         func recall(_ model: String) -> String { String(format: "%.3f", report.quality[model]?.recall20 ?? 0) }
         return "events \(report.events.accepted)/\(sent)  \(Int(rate.rounded()))/s  lists \(report.recommendationsPublished)  "
-            + "recall@20 \(report.encoder) \(recall(report.encoder)) markov \(recall("markov")) popular \(recall("popular"))  "
+            + "recall@20 \(served) \(recall(served)) markov \(recall("markov")) popular \(recall("popular"))  "
             + "p99 \(milliseconds(report.eventToPublish.p99Seconds))  lag \(lag)"
     }
 

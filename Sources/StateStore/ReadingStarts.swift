@@ -41,7 +41,7 @@ struct ReadingStarts: Codable, Equatable {
     /// Writes down what the state file does not know of, if anything.
     static func note(_ beginnings: [TopicPartition: Int64], notIn database: Database, directory: String) throws {
         let known = try Row.fetchAll(database, sql: "SELECT topic, partition FROM offset")
-            .map { TopicPartition(topic: $0[0], partition: $0[1]) }
+            .map(TopicPartition.init)
         let new = beginnings.filter { !known.contains($0.key) }
         guard !new.isEmpty else { return }
         let checkpoint = (try Seal(database)?.checkpoint ?? 0) + 1

@@ -1,4 +1,5 @@
 internal import Checkpoints
+internal import Events
 internal import Foundation
 internal import GRDB
 
@@ -14,7 +15,7 @@ struct Seal {
     init?(_ database: Database) throws {
         let row = try Row.fetchOne(database, sql: "SELECT checkpoint, written, checksum FROM seal")
         guard let row else { return nil }
-        (checkpoint, written, checksum) = (row[0], row[1], row[2])
+        (checkpoint, written, checksum) = try (row.decode(atIndex: 0), row.decode(atIndex: 1), row.decode(atIndex: 2))
     }
 
     static func hasModel(_ database: Database) throws -> Bool {
@@ -34,19 +35,19 @@ struct Seal {
     static func current(_ database: Database) throws -> Int64 {
         var checksum = Checksum(table: 6)
         if let row = try Row.fetchOne(database, sql: "SELECT encoder, dimensions, version FROM model") {
-            let model = ModelDescription(
-                encoder: row[0], dimensions: row[1], modelVersion: UInt64(bitPattern: row[2] as Int64))
-            checksum.add(RowChecksums.model(model).value)
+            checksum.add(RowChecksums.model(try ModelDescription(row)).value)
         }
         let blobs = try Row.fetchCursor(database, sql: "SELECT name, checksum FROM blob ORDER BY name")
         while let row = try blobs.next() {
-            checksum.add(row[0] as String)
-            checksum.add(UInt64(bitPattern: row[1] as Int64))
+            checksum.add(try row.decode(String.self, atIndex: 0))
+            checksum.add(UInt64(bitPattern: try row.decode(Int64.self, atIndex: 1)))
         }
         let offsets = try Row.fetchCursor(
             database, sql: "SELECT topic, partition, next FROM offset ORDER BY topic, partition")
         while let row = try offsets.next() {
-            checksum.add(RowChecksums.offset(topic: row[0], partition: row[1], next: row[2]).value)
+            let next: Int64 = try row.decode(atIndex: 2)
+            let place = try TopicPartition(row)
+            checksum.add(RowChecksums.offset(topic: place.topic, partition: Int64(place.partition), next: next).value)
         }
         return Int64(bitPattern: checksum.value)
     }

@@ -87,10 +87,10 @@ enum StateFile {
     ) throws {
         let rows = try Row.fetchCursor(database, sql: "SELECT place, id, checksum, payload FROM item ORDER BY place")
         while let row = try rows.next() {
-            let place: Int64 = row[0]
-            let (id, payload) = ((row[1] as StoredBytes).bytes, (row[3] as StoredBytes).bytes)
+            let place: Int64 = try row.decode(atIndex: 0)
+            let (id, payload) = try (row.bytes(at: 1), row.bytes(at: 3))
             let checksum = RowChecksums.item(place: place, id: id, payload: payload)
-            guard Int64(bitPattern: checksum.value) == row[2] as Int64 else {
+            guard Int64(bitPattern: checksum.value) == (try row.decode(Int64.self, atIndex: 2)) else {
                 throw damage("item row \(place) has another checksum", directory: directory)
             }
             try body(place, id, payload)
@@ -103,10 +103,10 @@ enum StateFile {
     ) throws {
         let rows = try Row.fetchCursor(database, sql: "SELECT id, last_active, checksum, payload FROM user")
         while let row = try rows.next() {
-            let (id, payload) = ((row[0] as StoredBytes).bytes, (row[3] as StoredBytes).bytes)
-            let lastActive: Int64 = row[1]
+            let (id, payload) = try (row.bytes(at: 0), row.bytes(at: 3))
+            let lastActive: Int64 = try row.decode(atIndex: 1)
             let checksum = RowChecksums.user(id: id, lastActive: lastActive, payload: payload)
-            guard Int64(bitPattern: checksum.value) == row[2] as Int64 else {
+            guard Int64(bitPattern: checksum.value) == (try row.decode(Int64.self, atIndex: 2)) else {
                 throw damage("a user row has another checksum", directory: directory)
             }
             try body(id, lastActive, payload)
@@ -118,8 +118,9 @@ enum StateFile {
     ) throws {
         let rows = try Row.fetchCursor(database, sql: "SELECT name, checksum, payload FROM blob")
         while let row = try rows.next() {
-            let (name, payload) = (row[0] as String, (row[2] as StoredBytes).bytes)
-            guard Int64(bitPattern: RowChecksums.blob(name: name, payload: payload).value) == row[1] as Int64 else {
+            let (name, payload) = try (row.decode(String.self, atIndex: 0), row.bytes(at: 2))
+            let checksum = RowChecksums.blob(name: name, payload: payload)
+            guard Int64(bitPattern: checksum.value) == (try row.decode(Int64.self, atIndex: 1)) else {
                 throw damage("\(name) has another checksum", directory: directory)
             }
             try body(name, payload)

@@ -1,3 +1,5 @@
+internal import Checkpoints
+internal import Events
 internal import Foundation
 internal import GRDB
 
@@ -104,11 +106,16 @@ extension StateInspection.Generation {
     fileprivate mutating func read(_ database: Database, directory: String) throws {
         format = try StateFile.format(of: database, directory: directory)
         model = try Row.fetchOne(database, sql: "SELECT encoder, dimensions, version FROM model").map { row in
-            StateInspection.Model(
-                encoder: row[0], dimensions: row[1], version: UInt64(bitPattern: row[2] as Int64))
+            let model = try ModelDescription(row)
+            return StateInspection.Model(
+                encoder: model.encoder, dimensions: model.dimensions, version: model.modelVersion)
         }
         offsets = try Row.fetchAll(database, sql: "SELECT topic, partition, next FROM offset ORDER BY topic, partition")
-            .map { StateInspection.Offset(topic: $0[0], partition: $0[1], next: $0[2]) }
+            .map { row in
+                let place = try TopicPartition(row)
+                return StateInspection.Offset(
+                    topic: place.topic, partition: Int(place.partition), next: try row.decode(atIndex: 2))
+            }
         guard let format, format >= Schema.firstWithChecksums else {
             throw StateStoreError.formatTooOld(path: directory, format: format ?? 0)
         }

@@ -6,11 +6,7 @@ extension StateStore {
     /// What the state is of; nil where no checkpoint was written yet.
     public func modelDescription() throws(StateStoreError) -> ModelDescription? {
         try read { database in
-            try Row.fetchOne(database, sql: "SELECT encoder, dimensions, version FROM model").map { row in
-                ModelDescription(
-                    encoder: row["encoder"], dimensions: row["dimensions"],
-                    modelVersion: UInt64(bitPattern: row["version"]))
-            }
+            try Row.fetchOne(database, sql: "SELECT encoder, dimensions, version FROM model").map(ModelDescription.init)
         }
     }
 
@@ -49,9 +45,8 @@ extension StateStore {
         try read { database in
             let rows = try Row.fetchAll(database, sql: "SELECT topic, partition, next FROM offset")
             return Dictionary(
-                rows.map { row in
-                    (TopicPartition(topic: row["topic"], partition: row["partition"]), row["next"] as Int64)
-                }, uniquingKeysWith: { first, _ in first })
+                try rows.map { row in (try TopicPartition(row), try row.decode(Int64.self, atIndex: 2)) },
+                uniquingKeysWith: { first, _ in first })
         }
     }
 

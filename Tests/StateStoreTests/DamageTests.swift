@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import Testing
 
 @testable import StateStore
@@ -33,6 +34,59 @@ import Testing
         try fixture.replace(with: bytes)
         #expect(try contents() == whole)
     }
+
+    /// Where many pages are damaged a tree can hand over NULLs where its table forbids them.
+    @Test(arguments: 1...12)
+    func manyChangedBytesAreADamageAndNeverACrash(seed: Int) throws {
+        try fixture.fill(items: 0..<200, users: 0..<200)
+        let whole = try contents()
+        let bytes = try fixture.bytes()
+        for step in [97, 331, 997, 2003, 4099] {
+            var damaged = bytes
+            for place in stride(from: 100 + seed * 389, to: bytes.count, by: step) { damaged[place] ^= UInt8(0x11 * seed) }
+            try fixture.replace(with: damaged)
+            // Each reader by itself: a command stops at the first that throws.
+            for read in Self.readers {
+                do {
+                    try read(fixture.directory)
+                } catch is StateStoreError {
+                }
+            }
+            #expect((try? contents()).map { $0 == whole } ?? true, "step \(step)")
+        }
+    }
+
+    @Test(arguments: [
+        "model.encoder", "model.version", "item.id", "item.checksum", "item.payload", "user.last_active", "user.payload",
+        "blob.checksum", "blob.payload", "offset.next", "seal.checkpoint", "seal.checksum",
+    ])
+    func aNullWhereNoneMayStandIsADamage(column: String) throws {
+        try fixture.fill()
+        let parts = column.split(separator: ".")
+        let queue = try DatabaseQueue(path: fixture.file)
+        try queue.writeWithoutTransaction { database in
+            try database.execute(
+                sql: """
+                    PRAGMA writable_schema = ON;
+                    UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '');
+                    PRAGMA writable_schema = RESET;
+                    UPDATE \(parts[0]) SET \(parts[1]) = NULL;
+                    """)
+        }
+        try queue.close()
+        #expect(throws: StateStoreError.self) { try contents() }
+        #expect(try StateInspection(directory: fixture.directory).current.integrity != "ok")
+    }
+
+    private static let readers: [@Sendable (String) throws -> Void] = [
+        { _ = try StateInspection(directory: $0) },
+        { _ = try StateStore(directory: $0) },
+        { _ = try StateStore(reading: $0).modelDescription() },
+        { _ = try StateStore(reading: $0).offsets() },
+        { _ = try StateStore(reading: $0).blobs() },
+        { try StateStore(reading: $0).forEachItem { _ in } },
+        { try StateStore(reading: $0).forEachUser { _ in } },
+    ]
 
     @Test func noPartOfAFileIsReadAsTheWhole() throws {
         try fixture.fill(items: 0..<500, users: 0..<500)

@@ -12,10 +12,14 @@ internal import Streaming
 ///
 /// Each record says how far it goes in its partition of events. An owner that was expelled and does not know it yet
 /// may write after its successor: what goes less far than what was read back already is passed over.
+///
+/// With a session go the newest ids of its user's events, with a tombstone too: a second copy is one whoever owns the
+/// partition when it comes.
 extension DeliveryLoop {
     private static var restoringMax: Int { 1000 }
-    /// A tombstone has no value to say how far it goes.
+    /// A tombstone has no value to say how far it goes, nor which ids the user's events had.
     private static var throughHeader: String { "freshet.through" }
+    private static var idsHeader: String { "freshet.ids" }
     private static var questionTimeout: Duration { .seconds(5) }
 
     /// A user in one partition: who sends events through two has two records, the newer one counts.
@@ -51,6 +55,8 @@ extension DeliveryLoop {
             if session == nil, let next = engine.nextOffsets[owner.partition] {
                 let through = RecordSource(topicPartition: owner.partition, offset: next - 1)
                 record.headers = [KafkaHeader(name: Self.throughHeader, text: Restoration.text(through))]
+                let ids = engine.keptIDs(of: owner.user)
+                if !ids.isEmpty { record.headers.append(KafkaHeader(name: Self.idsHeader, value: RecentID.bytes(of: ids))) }
             }
             tracker.extend(source)
             outbox.add(Outbox.Letter(record: record, source: source, polled: polled, isList: false))
@@ -80,7 +86,7 @@ extension DeliveryLoop {
         // From the beginning, also where another partition is being restored from the same part.
         if restoring.waiting[changelog] != nil { try reader.unassign([changelog]) }
         try reader.assign([changelog: range.lowerBound])
-        engine.release(partition)
+        engine.beginAdopting(partition, among: assigned.union(awaitingStart).union(restoring.partitions).count)
         restoring.begin(changelog, .init(partition: partition, committed: committed, end: range.upperBound))
         notice(.restoring(partition))
     }
@@ -116,6 +122,11 @@ extension DeliveryLoop {
     private mutating func forget(_ record: KafkaRecord) {
         guard let key = record.key, let text = String(validating: key, as: UTF8.self), let user = UserID(text) else { return }
         let through = record.headers.last { $0.name == Self.throughHeader }?.value.flatMap(Restoration.source)
+        if let through, restoring.wait(for: through.topicPartition, in: record.source.topicPartition) != nil,
+            let ids = record.headers.last(where: { $0.name == Self.idsHeader })?.value.flatMap(RecentID.ids)
+        {
+            engine.adopt(ids, of: user, from: through.topicPartition)
+        }
         // Only what came from here: another partition's user may share this part of the changelog.
         if restoring.forget(user, through: through, in: record.source.topicPartition) { engine.disown(user) }
     }
@@ -138,6 +149,7 @@ extension DeliveryLoop {
 
     /// Restoring that is in vain: the partitions are gone.
     mutating func stopRestoring(_ partitions: [TopicPartition]) {
+        for partition in partitions { engine.abandonAdopting(partition) }
         let idle = restoring.remove(partitions)
         guard !idle.isEmpty else { return }
         do throws(StreamingError) { try reader?.unassign(idle) } catch { notice(.passing(error)) }

@@ -25,6 +25,9 @@ struct Restoration {
 
     var isEmpty: Bool { waiting.isEmpty }
 
+    /// The partitions that wait.
+    var partitions: [TopicPartition] { waiting.values.flatMap { $0.map(\.partition) } }
+
     mutating func begin(_ changelog: TopicPartition, _ new: Waiting) {
         waiting[changelog, default: []].append(new)
         // It is read from its beginning once more.

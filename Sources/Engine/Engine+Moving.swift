@@ -10,8 +10,37 @@ extension Engine {
         guard let row = sessions.row(of: user), let next = watermarks[partition] else { return nil }
         let session = sessions[row]
         return KeptSession(
-            user: user, events: kept(session.entries), purchased: kept(session.purchased),
+            user: user, events: kept(session.entries), purchased: kept(session.purchased), ids: keptIDs(of: user),
             newest: session.lastTimestamp, through: RecordSource(topicPartition: partition, offset: next - 1))
+    }
+
+    /// The newest ids of a user's events, as many as events are kept at most: also where the user is forgotten, for a
+    /// second copy may come later than that.
+    public func keptIDs(of user: UserID) -> [RecentID] {
+        recentIDs.newest(of: user, countMax: sessions.lengthMax)
+    }
+
+    /// The sessions of a partition are about to come from another instance: what is known of its users is theirs.
+    ///
+    /// - Parameter partitionCount: among so many the room for ids is shared. What comes with this one pushes no more
+    ///   than its share out of those that are served meanwhile.
+    public mutating func beginAdopting(_ partition: TopicPartition, among partitionCount: Int) {
+        release(partition)
+        let share = configuration.recentIDsMax / max(1, partitionCount)
+        arrivingIDs[partition] = RecentIDs(capacity: min(configuration.recentIDsMax, max(1, share)))
+    }
+
+    /// The sessions that were to come will not: the partition is gone.
+    public mutating func abandonAdopting(_ partition: TopicPartition) {
+        arrivingIDs[partition] = nil
+    }
+
+    /// Takes over ids that another instance kept of a user.
+    public mutating func adopt(_ ids: [RecentID], of user: UserID, from partition: TopicPartition) {
+        for id in ids {
+            if arrivingIDs[partition] == nil { recentIDs.insert(id, of: user) }
+            arrivingIDs[partition]?.insert(id, of: user)
+        }
     }
 
     /// Takes over a session that another instance kept. Items that are new here get a row; nothing is learned
@@ -35,6 +64,7 @@ extension Engine {
         sequence += 1
         sessions[row].lastActive = sequence
         changes.touchUser(row: row)
+        adopt(kept.ids, of: kept.user, from: kept.through.topicPartition)
         if kept.through.offset >= next { adopted.insert(kept.user, through: kept.through) } else { adopted.remove(kept.user) }
     }
 
@@ -47,6 +77,7 @@ extension Engine {
     /// A partition went to another instance: its users are that one's, and this state covers it no more.
     public mutating func release(_ partition: TopicPartition) {
         watermarks[partition] = nil
+        arrivingIDs[partition] = nil
         for row in 0..<sessions.rowCount where sessions[row].home == partition.partition {
             let user = sessions[row].user
             guard sessions.row(of: user) == row else { continue }
@@ -58,6 +89,7 @@ extension Engine {
     /// A partition is covered from here on, up to `next`: its sessions are restored.
     public mutating func cover(_ partition: TopicPartition, next: Int64) {
         watermarks[partition] = max(next, watermarks[partition] ?? 0)
+        if let arrived = arrivingIDs.removeValue(forKey: partition) { recentIDs.insert(all: arrived) }
     }
 
     private func kept(_ entries: [Session.Entry]) -> [KeptSession.Entry] {

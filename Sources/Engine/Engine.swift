@@ -38,6 +38,8 @@ public struct Engine: ~Copyable {
     /// The same over every list since the start of this process.
     public internal(set) var wholeQuality: [String: PrequentialQuality] = [:]
     var recentIDs: RecentIDs
+    /// Ids that came with sessions of partitions that are not covered yet.
+    var arrivingIDs: [TopicPartition: RecentIDs] = [:]
     var adopted = AdoptedSessions()
     var changes: ChangeLog
     /// The checkpoint that is being copied.

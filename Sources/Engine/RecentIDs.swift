@@ -4,65 +4,131 @@ internal import Events
 /// The newest events that had an id of their own, so that a second copy of one, which stands at another
 /// offset, is known for what it is. Bounded: the oldest is forgotten first.
 ///
-/// Kept are two 64-bit hashes an event, of user and id, and of where it stood: a user's id is not another
-/// user's, and reading the first copy again, after a crash, is not a repetition. Two different events of the
-/// newest million are taken for one with a probability below 10^-7.
+/// Kept are 64-bit hashes: a user's id is not another user's, and reading the first copy again, after a crash, is
+/// not a repetition. Two different events of the newest million are taken for one with a probability below 10^-7.
+/// Each knows the one before it of the same user: the newest of a user go with the session where that goes.
 struct RecentIDs {
     private var ring: [Entry] = []
+    /// The oldest, once the ring is full.
     private var next = 0
-    private var places: [UInt64: UInt64] = [:]
+    private var slots: [UInt64: Int32] = [:]
+    /// The newest slot of each user.
+    private var newestSlots: [UInt64: Int32] = [:]
     let capacity: Int
 
     private struct Entry {
-        var name: UInt64
-        var place: UInt64
+        var id: RecentID
+        /// A hash; `nobody` where it is not known.
+        var user: UInt64
+        /// The slot of the user's id before it, which somebody else may have by now; `none` where there was none.
+        var older: Int32
     }
+
+    private static let none: Int32 = -1
+    /// Ids of states that did not say whose they were.
+    private static let nobody: UInt64 = 0
 
     init(capacity: Int) {
         self.capacity = capacity
     }
 
+    var count: Int { ring.count }
+
     /// Whether another event with this user's id is known.
     func isRepetition(_ id: String, of user: UserID, at source: RecordSource) -> Bool {
-        guard let place = places[Self.name(id, user)] else { return false }
-        return place != Self.place(source)
+        guard let slot = slots[Self.name(id, user)] else { return false }
+        return ring[Int(slot)].id.place != Self.place(source)
     }
 
     /// Keeps a new event's id.
     mutating func insert(_ id: String, of user: UserID, at source: RecordSource) {
-        insert(Entry(name: Self.name(id, user), place: Self.place(source)))
+        insert(RecentID(name: Self.name(id, user), place: Self.place(source)), of: user)
     }
 
-    private mutating func insert(_ entry: Entry) {
-        guard capacity > 0, places[entry.name] == nil else { return }
-        places[entry.name] = entry.place
-        if ring.count < capacity {
-            ring.append(entry)
-            return
+    /// Keeps an id that was kept elsewhere.
+    mutating func insert(_ id: RecentID, of user: UserID) {
+        insert(id, user: Self.hash(user))
+    }
+
+    /// Takes over all that another one keeps, oldest first.
+    mutating func insert(all other: RecentIDs) {
+        for index in other.ring.indices {
+            let entry = other.ring[(other.next + index) % other.ring.count]
+            insert(entry.id, user: entry.user)
         }
-        places[ring[next].name] = nil
-        ring[next] = entry
-        next = (next + 1) % capacity
     }
 
-    /// How many, then the entries, oldest first.
+    private mutating func insert(_ id: RecentID, user: UInt64) {
+        guard capacity > 0, slots[id.name] == nil else { return }
+        let slot: Int
+        if ring.count < capacity {
+            slot = ring.count
+        } else {
+            slot = next
+            let oldest = ring[slot]
+            slots[oldest.id.name] = nil
+            if newestSlots[oldest.user] == Int32(slot) { newestSlots[oldest.user] = nil }
+            next = (next + 1) % capacity
+        }
+        let entry = Entry(id: id, user: user, older: newestSlots[user] ?? Self.none)
+        if slot == ring.count { ring.append(entry) } else { ring[slot] = entry }
+        slots[id.name] = Int32(slot)
+        if user != Self.nobody { newestSlots[user] = Int32(slot) }
+    }
+
+    /// The newest ids of a user, at most `countMax`, oldest first.
+    func newest(of user: UserID, countMax: Int) -> [RecentID] {
+        let user = Self.hash(user)
+        var found: [RecentID] = []
+        var slot = newestSlots[user] ?? Self.none
+        var age = -1
+        while slot != Self.none, found.count < countMax {
+            let entry = ring[Int(slot)]
+            // Another one has the slot by now; where it is the user's own it is a newer one.
+            let entryAge = (next + ring.count - 1 - Int(slot)) % ring.count
+            guard entry.user == user, entryAge > age else { break }
+            found.append(entry.id)
+            (slot, age) = (entry.older, entryAge)
+        }
+        return found.reversed()
+    }
+
+    /// How many, then the entries with their users, oldest first.
     var bytes: [UInt8] {
-        var writer = ByteWriter(reserving: 16 * ring.count + 4)
+        var writer = ByteWriter(reserving: Self.entryBytes * ring.count + 4)
         writer.write(UInt32(ring.count))
         for index in ring.indices {
             let entry = ring[(next + index) % ring.count]
-            writer.write(entry.name)
-            writer.write(entry.place)
+            writer.write(entry.id.name)
+            writer.write(entry.id.place)
+            writer.write(entry.user)
         }
         return writer.bytes
     }
 
+    private static let entryBytes = 24
+    /// Of a state of format 3, which had no users here.
+    private static let oldEntryBytes = 16
+
     /// Takes over what was kept: the newest of it where the bound is smaller now.
     mutating func restore(_ bytes: [UInt8]) throws(PayloadError) {
         var reader = ByteReader(bytes)
-        for _ in 0..<(try reader.read(UInt32.self)) {
-            insert(Entry(name: try reader.read(UInt64.self), place: try reader.read(UInt64.self)))
+        let count = Int(try reader.read(UInt32.self))
+        let hasUsers = reader.remaining == Self.entryBytes * count
+        guard hasUsers || reader.remaining == Self.oldEntryBytes * count else {
+            throw .inconsistent("the recent ids")
         }
+        for _ in 0..<count {
+            let id = RecentID(name: try reader.read(UInt64.self), place: try reader.read(UInt64.self))
+            insert(id, user: hasUsers ? try reader.read(UInt64.self) : Self.nobody)
+        }
+    }
+
+    private static func hash(_ user: UserID) -> UInt64 {
+        var hash = FowlerNollVo()
+        hash.take(user.text.utf8)
+        // Nobody's is one of 2^64.
+        return max(hash.value, 1)
     }
 
     private static func name(_ id: String, _ user: UserID) -> UInt64 {

@@ -20,20 +20,23 @@ public struct KeptSession: Equatable, Sendable {
     public var events: [Entry]
     /// Items of purchase events, oldest first.
     public var purchased: [Entry]
+    /// The newest ids that the user's events had, oldest first: whoever goes on knows a second copy.
+    public var ids: [RecentID]
     /// When the newest event happened.
     public var newest: Timestamp?
     /// The session has every event of its user up to this record of its partition.
     public var through: RecordSource
 
-    /// Events and purchases each, at most.
+    /// Events, purchases and ids each, at most.
     public static let entriesMax = 1000
 
     public init(
-        user: UserID, events: [Entry], purchased: [Entry], newest: Timestamp?, through: RecordSource
+        user: UserID, events: [Entry], purchased: [Entry], ids: [RecentID], newest: Timestamp?, through: RecordSource
     ) {
         self.user = user
         self.events = events
         self.purchased = purchased
+        self.ids = ids
         self.newest = newest
         self.through = through
     }
@@ -46,10 +49,12 @@ public struct KeptSession: Equatable, Sendable {
         guard let document = try? JSONDecoder().decode(Document.self, from: Data(json)),
             let user = UserID(document.user), document.events.count <= Self.entriesMax,
             let purchased = Self.entries(document.purchased), let events = Self.entries(document.events),
-            purchased.count <= Self.entriesMax
+            purchased.count <= Self.entriesMax,
+            // A record from before ids went along has none.
+            let ids = RecentID.ids(document.ids.map { Array($0) } ?? [])
         else { return nil }
         self.init(
-            user: user, events: events, purchased: purchased,
+            user: user, events: events, purchased: purchased, ids: ids,
             newest: document.newest.map(Timestamp.init(milliseconds:)),
             through: RecordSource(
                 topicPartition: TopicPartition(topic: document.through.topic, partition: document.through.partition),
@@ -79,6 +84,8 @@ public struct KeptSession: Equatable, Sendable {
         var user: String
         var events: [Entry]
         var purchased: [Entry]
+        /// In base64.
+        var ids: Data?
         var newest: Int64?
         var through: Through
     }

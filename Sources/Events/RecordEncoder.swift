@@ -1,3 +1,5 @@
+internal import FoundationEssentials
+
 /// Writes records as JSON, in the order of the contract. A focused writer of bytes: a general encoder
 /// costs more than making the list.
 public enum RecordEncoder {
@@ -69,7 +71,7 @@ public enum RecordEncoder {
 
     /// The value of a record of the sessions topic.
     public static func encode(_ session: KeptSession) -> [UInt8] {
-        var json = Writer(reserving: 160 + 48 * (session.events.count + session.purchased.count))
+        var json = Writer(reserving: 160 + 48 * (session.events.count + session.purchased.count) + 22 * session.ids.count)
         json.append(#"{"user":"#)
         json.append(string: session.user.text)
         json.append(#","events":["#)
@@ -77,6 +79,10 @@ public enum RecordEncoder {
         json.append(#"],"purchased":["#)
         append(session.purchased, to: &json)
         json.append("]")
+        if !session.ids.isEmpty {
+            json.append(#","ids":"#)
+            json.append(string: Data(RecentID.bytes(of: session.ids)).base64EncodedString())
+        }
         if let newest = session.newest {
             json.append(#","newest":"#)
             json.append(newest.milliseconds)

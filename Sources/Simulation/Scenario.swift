@@ -57,7 +57,9 @@ public struct Scenario: Sendable {
         }
         if chance.next(below: 3) == 0 { moveSessions(&chance, calls: calls, isCut: isCut) }
         let isForgetful = machines > 1 || faults.faults.contains { $0.fault == .diskLost }
-        if !isCut, !isForgetful, chance.next(below: 4) == 0 { repeatEvents(&chance) }
+        if !isCut, !isForgetful, chance.next(below: 4) == 0 { repeatEvents(&chance, amongNewest: .max) }
+        // What goes with a partition is as many ids of a user as events.
+        if !isCut, isForgetful, chance.next(below: 2) == 0 { repeatEvents(&chance, amongNewest: engine.sessionLengthMax) }
     }
 
     /// Has sessions kept in a changelog, and perhaps a second instance, or a disk that is lost.
@@ -75,21 +77,26 @@ public struct Scenario: Sendable {
     }
 
     /// Gives events ids, and has some come a second time.
-    private mutating func repeatEvents(_ chance: inout SeededGenerator) {
-        var seen: [Int32: [Traffic.Input]] = [:]
+    ///
+    /// - Parameter newestMax: only so many of the newest of a user do.
+    private mutating func repeatEvents(_ chance: inout SeededGenerator, amongNewest newestMax: Int) {
+        var seen: [Int32: [(user: String, input: Traffic.Input)]] = [:]
         for group in traffic.indices {
             let partition = traffic[group].partition
             for place in traffic[group].inputs.indices {
                 let input = traffic[group].inputs[place]
-                guard case .event = input.kind, let value = input.value else { continue }
+                guard case .event(let user, _, _) = input.kind, let value = input.value else { continue }
                 if let earlier = seen[partition], chance.next(below: 5) == 0 {
-                    traffic[group].inputs[place] = earlier[chance.next(below: earlier.count)]
+                    traffic[group].inputs[place] = earlier[chance.next(below: earlier.count)].input
                     traffic[group].inputs[place].kind = .repetition
                     continue
                 }
                 traffic[group].inputs[place].value = Array(#"{"id":"\#(group)-\#(place)","#.utf8) + value.dropFirst()
                 // A copy of what nobody sees is the first one.
-                if traffic[group].ending != .aborted { seen[partition, default: []].append(traffic[group].inputs[place]) }
+                guard traffic[group].ending != .aborted else { continue }
+                seen[partition, default: []].append((user, traffic[group].inputs[place]))
+                let own = seen[partition]?.indices.filter { seen[partition]?[$0].user == user } ?? []
+                if own.count > newestMax { seen[partition]?.remove(at: own[0]) }
             }
         }
     }

@@ -7,7 +7,7 @@ internal import GRDB
 enum Schema {
     /// "frsh": tells the file from any other SQLite database.
     static let applicationID = 0x6672_7368
-    static let format = 3
+    static let format = 4
     /// What is older has only its structure to be checked by.
     static let firstWithChecksums = 2
 
@@ -16,6 +16,7 @@ enum Schema {
         migrator.registerMigration("1", migrate: first)
         migrator.registerMigration("2", migrate: second)
         migrator.registerMigration("3", migrate: third)
+        migrator.registerMigration("4", migrate: fourth)
         return migrator
     }
 
@@ -83,6 +84,11 @@ enum Schema {
     /// not know of that must not write into them.
     private static func third(_ database: Database) throws {
         try database.execute(sql: "PRAGMA user_version = 3")
+    }
+
+    /// The same tables. Recent ids say whose they are: a freshet that does not know of that must not write them.
+    private static func fourth(_ database: Database) throws {
+        try database.execute(sql: "PRAGMA user_version = 4")
     }
 
     private static func checksum(

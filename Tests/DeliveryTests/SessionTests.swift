@@ -37,7 +37,7 @@ import Testing
         let entries = items.compactMap { ItemID($0) }.map { KeptSession.Entry(item: $0, type: "view", gap: 0) }
         guard let user = UserID(user) else { preconditionFailure("a name") }
         let session = KeptSession(
-            user: user, events: entries, purchased: [], newest: ScriptedWorld.now,
+            user: user, events: entries, purchased: [], ids: [], newest: ScriptedWorld.now,
             through: RecordSource(topicPartition: ScriptedWorld.events, offset: offset))
         return .record(
             KafkaRecord(
@@ -228,6 +228,57 @@ import Testing
         try loop.turn()
         #expect(reader.assignments.isEmpty)
         #expect(consumer.assignments.last == [ScriptedWorld.events: 2])
+    }
+
+    /// Everything that one loop has written to the changelog, as another one reads it.
+    private var changelogRecords: [ConsumerEvent] {
+        sessions.enumerated().map { place, record in
+            .record(
+                KafkaRecord(
+                    source: RecordSource(topicPartition: changelog, offset: Int64(place)), timestamp: nil, key: record.key,
+                    value: record.value, headers: record.headers))
+        }
+    }
+
+    @Test func aSecondCopyIsKnownToWhoeverTakesThePartitionOver() throws {
+        var first = try started()
+        let forget = KafkaRecord(
+            source: RecordSource(topicPartition: ScriptedWorld.events, offset: 3), timestamp: nil, key: Array("u1".utf8),
+            value: nil, headers: [])
+        consumer.polls = [(0..<3).map { ScriptedWorld.record($0, id: "id\($0)") }, [.record(forget)]]
+        for _ in 0..<3 { try first.turn() }
+        let records = changelogRecords
+        #expect(records.count == 4)
+
+        let (consumer, reader) = (ScriptedConsumer(), ScriptedConsumer())
+        let producer = ScriptedProducer(consumer)
+        var second = try ScriptedWorld.loop(
+            .atLeastOnce, consumer, producer, store: ScriptedStore(), engine: try ScriptedWorld.engine(), reader: reader)
+        // The first one had not committed its last two records.
+        consumer.committed = [ScriptedWorld.events: 2]
+        consumer.polls = [[.assigned([ScriptedWorld.events])]]
+        reader.ranges[changelog] = 0..<4
+        reader.polls = [records + [.endOfPartition(changelog, offset: 4)]]
+        for _ in 0..<3 { try second.turn() }
+        // What is read again is answered; copies of it, and of what is older, are not, also where the user was
+        // forgotten since.
+        func copy(_ original: Int64, at offset: Int64) -> ConsumerEvent {
+            guard case .record(var record) = ScriptedWorld.record(original, id: "id\(original)") else { preconditionFailure() }
+            record.source = RecordSource(topicPartition: ScriptedWorld.events, offset: offset)
+            return .record(record)
+        }
+        consumer.polls = [[
+            ScriptedWorld.record(2, id: "id2"), .record(forget), copy(0, at: 4), copy(1, at: 5), copy(2, at: 6),
+            ScriptedWorld.record(7, id: "id7"),
+        ]]
+        for _ in 0..<3 { try second.turn() }
+        let report = second.report()
+        #expect(report.events.duplicate == 3 && report.events.accepted == 3)
+        let lists = producer.visible.filter { $0.topic == "recommendations" }
+        #expect(lists.map { String(decoding: $0.key ?? [], as: UTF8.self) } == ["u2", "u1", "u1"])
+        // The forgotten user is back with the one event that is new, and with the id of what was forgotten.
+        let session = try #require(KeptSession(json: producer.visible.last { $0.topic == "sessions" }?.value ?? []))
+        #expect(session.user.text == "u1" && session.events.map(\.item.text) == ["i0"] && session.ids.count == 2)
     }
 
     @Test func aForgottenUserIsATombstoneInTheChangelog() throws {

@@ -1,4 +1,6 @@
+import Checkpoints
 import Events
+import SequenceModels
 import Testing
 
 @testable import Engine
@@ -21,7 +23,7 @@ import Testing
         let first = input("a", offset: 4)
         guard case .event(let event) = first.content else { return }
         let kept = KeptSession(
-            user: event.user, events: [.init(item: event.item, type: "view", gap: 0)], purchased: [], newest: nil,
+            user: event.user, events: [.init(item: event.item, type: "view", gap: 0)], purchased: [], ids: [], newest: nil,
             through: RecordSource(topicPartition: Fixture.partition, offset: 4))
         try engine.adopt(kept, readingFrom: 4)
         engine.cover(Fixture.partition, next: 4)
@@ -68,7 +70,7 @@ import Testing
         let source = { RecordSource(topicPartition: Fixture.partition, offset: $0) }
         for offset in 0..<5 { ids.insert("\(offset)", of: user, at: source(Int64(offset))) }
         #expect((0..<5).map { ids.isRepetition("\($0)", of: user, at: source(99)) } == [false, false, true, true, true])
-        #expect(ids.bytes.count == 4 + 48)
+        #expect(ids.bytes.count == 4 + 3 * 24)
         var smaller = RecentIDs(capacity: 2)
         try smaller.restore(ids.bytes)
         #expect((0..<5).map { smaller.isRepetition("\($0)", of: user, at: source(99)) } == [false, false, false, true, true])
@@ -77,6 +79,62 @@ import Testing
         var none = RecentIDs(capacity: 0)
         none.insert("x", of: user, at: source(0))
         #expect(!none.isRepetition("x", of: user, at: source(1)))
+    }
+
+    @Test func theNewestOfAUserAreFoundWhateverTheRingHasForgotten() {
+        var chance = SeededGenerator(seed: 5)
+        var ids = RecentIDs(capacity: 20)
+        let users = (0..<4).map { Fixture.user("u\($0)") }
+        var inserted: [(user: Int, id: RecentID)] = []
+        for number in 0..<500 as Range<UInt64> {
+            // A user who is silent for longer than the ring is long comes back.
+            let user = chance.next(below: number / 50 % 2 == 0 ? 4 : 2)
+            let id = RecentID(name: number &* 0x9E37_79B9_7F4A_7C15, place: number)
+            ids.insert(id, of: users[user])
+            inserted.append((user, id))
+            for user in users.indices {
+                let kept = inserted.suffix(20).filter { $0.user == user }.map(\.id)
+                #expect(ids.newest(of: users[user], countMax: 7) == Array(kept.suffix(7)))
+            }
+        }
+    }
+
+    @Test func aStateThatDidNotSayWhoseTheIDsWereIsReadToo() throws {
+        var writer = ByteWriter()
+        var ids = RecentIDs(capacity: 5)
+        let user = Fixture.user("u")
+        ids.insert("a", of: user, at: RecordSource(topicPartition: Fixture.partition, offset: 3))
+        writer.write(UInt32(1))
+        // The entry without its user.
+        for byte in ids.bytes[4..<20] { writer.write(byte) }
+        var restored = RecentIDs(capacity: 5)
+        try restored.restore(writer.bytes)
+        #expect(restored.isRepetition("a", of: user, at: RecordSource(topicPartition: Fixture.partition, offset: 4)))
+        #expect(restored.newest(of: user, countMax: 5) == [])
+        restored.insert("b", of: user, at: RecordSource(topicPartition: Fixture.partition, offset: 5))
+        #expect(restored.newest(of: user, countMax: 5).count == 1)
+        #expect(throws: PayloadError.self) { try restored.restore([UInt8](repeating: 1, count: 21)) }
+    }
+
+    @Test func whatComesWithAPartitionPushesOutNoMoreThanItsShare() throws {
+        var engine = try Engine(Fixture.configuration { $0.recentIDsMax = 8 })
+        for offset in 0..<8 { _ = try engine.take(input("own\(offset)", offset: Int64(offset))) }
+        let other = TopicPartition(topic: "events", partition: 1)
+        engine.beginAdopting(other, among: 2)
+        for number in 0..<6 as Range<UInt64> {
+            let session = KeptSession(
+                user: Fixture.user("v\(number)"), events: [], purchased: [],
+                ids: (0..<3).map { RecentID(name: 1000 + number * 3 + $0, place: 0) }, newest: nil,
+                through: RecordSource(topicPartition: other, offset: 0))
+            try engine.adopt(session, readingFrom: 1)
+        }
+        // Nothing is pushed out before all are here.
+        #expect(isRepetition(try engine.take(input("own0", offset: 8))))
+        engine.cover(other, next: 1)
+        #expect(isRepetition(try engine.take(input("own4", offset: 9))))
+        #expect(!isRepetition(try engine.take(input("own3", offset: 10))))
+        #expect(engine.keptIDs(of: Fixture.user("v5")).map(\.name) == [1015, 1016, 1017])
+        #expect(engine.keptIDs(of: Fixture.user("v0")) == [])
     }
 
     @Test func whatIsKnownSurvivesACrash() throws {

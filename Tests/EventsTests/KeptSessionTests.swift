@@ -8,6 +8,7 @@ import Testing
         }
         return KeptSession(
             user: try #require(UserID("ü\\\n")), events: entries, purchased: Array(entries.prefix(1)),
+            ids: items.indices.map { RecentID(name: .max - UInt64($0), place: 0x0102_0304_0506_0708 << UInt64($0)) },
             newest: Timestamp(milliseconds: 1_767_225_600_123),
             through: RecordSource(topicPartition: TopicPartition(topic: "events", partition: 3), offset: 991))
     }
@@ -31,6 +32,26 @@ import Testing
             // Not UTF-8 any more.
             #expect(KeptSession(json: broken) == nil)
         }
+    }
+
+    @Test func aRecordFromBeforeIDsWentAlongHasNone() throws {
+        let old = #"{"user":"u","events":[],"purchased":[],"through":{"topic":"t","partition":0,"offset":1}}"#
+        #expect(try #require(KeptSession(json: Array(old.utf8))).ids == [])
+    }
+
+    @Test(arguments: ["AAAA", "AAAAAAAAAAAAAAAAAAAAAA", "\u{e9}", "=", "AAAAAAAAAAAAAAAAAAAAAAA="])
+    func idsThatAreNoneAreRefused(text: String) {
+        let record = #"{"user":"u","events":[],"purchased":[],"ids":"\#(text)","through":{"topic":"t","partition":0,"offset":1}}"#
+        #expect(KeptSession(json: Array(record.utf8)) == nil)
+    }
+
+    @Test func idsAreReadInWholeAndBounded() {
+        let ids = (0..<UInt64(KeptSession.entriesMax)).map { RecentID(name: $0 &* 0x9E37_79B9_7F4A_7C15, place: ~$0) }
+        let bytes = RecentID.bytes(of: ids)
+        #expect(RecentID.ids(bytes) == ids)
+        #expect(RecentID.ids(bytes + [UInt8](repeating: 0, count: 16)) == nil)
+        #expect(RecentID.ids([]) == [])
+        for count in 1..<16 { #expect(RecentID.ids(Array(bytes.prefix(count))) == nil) }
     }
 
     @Test func namesThatAreNoneAreRefused() {

@@ -36,6 +36,11 @@ import Testing
         expect(LostSessions.self, seeds: 60, breaks: "the session is not what the user did")
     }
 
+    @Test func idsThatDoNotGoWithAPartitionAreFound() {
+        expect(LostIDs.self, seeds: 60, breaks: "was answered, and asked for nothing")
+        expect(LostIDs.self, seeds: 60, breaks: "the session is not what the user did")
+    }
+
     @Test func listsThatARestartForgetsToScoreAreFound() {
         expect(ForgottenPools.self, seeds: 200, breaks: "the state differs")
     }
@@ -188,6 +193,34 @@ enum LostSessions: PlantedWorld {
             super.poll(into: &reports, timeout: timeout)
             reports += dropped.map { DeliveryReport(token: $0, failure: nil) }
             dropped = []
+        }
+    }
+}
+
+/// Sessions come back without the ids of their users' events.
+enum LostIDs: ScenarioWorld {
+    typealias Consumer = SimulatedConsumer
+    typealias Producer = SimulatedProducer
+    typealias Store = SimulatedStore
+    typealias Time = SimulatedTime
+
+    static func consumer(_ consumer: SimulatedConsumer) -> SimulatedConsumer { consumer }
+    static func reader(_ reader: SimulatedConsumer) -> Reader { Reader(reader) }
+    static func producer(_ producer: SimulatedProducer) -> SimulatedProducer { producer }
+    static func store(_ store: SimulatedStore) -> SimulatedStore { store }
+    static func restored(_ state: StoredState) -> StoredState { state }
+
+    final class Reader: PlantedConsumer {
+        override func poll(into events: inout [ConsumerEvent], eventsMax: Int, timeout: Duration) {
+            super.poll(into: &events, eventsMax: eventsMax, timeout: timeout)
+            for place in events.indices {
+                guard case .record(var record) = events[place], let value = record.value,
+                    var session = KeptSession(json: value)
+                else { continue }
+                session.ids = []
+                record.value = RecordEncoder.encode(session)
+                events[place] = .record(record)
+            }
         }
     }
 }

@@ -242,7 +242,7 @@ import Testing
         #expect(contents.blobs == ["learner": [10, 11]])
         #expect(contents.offsets.values.map { $0 } == [99])
         let inspection = try StateInspection(directory: fixture.directory)
-        #expect(inspection.current.format == 3 && inspection.current.integrity == "ok")
+        #expect(inspection.current.format == 4 && inspection.current.integrity == "ok")
         #expect(inspection.previous?.format == 1)
         try store.write(StoreFixture.checkpoint(version: 13, items: 0..<3, users: 0..<3))
         #expect(try StoreContents(store).items.count == 3)

@@ -25,6 +25,9 @@ public struct Checkpoint: Sendable {
     /// Where reading began of partitions that the state knew nothing of: a generation from before them, recovered,
     /// goes on from there. Left out where the partition came with its users' sessions, which that one has not.
     public var beginnings: [TopicPartition: Int64] = [:]
+    /// The same of partitions that came with their users' sessions: a generation from before them, recovered, has the
+    /// sessions come once more, and learns from there.
+    public var arrivals: [TopicPartition: Int64] = [:]
 
     public init(
         model: ModelDescription, items: [ItemRow] = [], users: [UserRow] = [], removedUsers: [UserID] = [],

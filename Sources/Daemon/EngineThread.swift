@@ -60,6 +60,10 @@ struct EngineThread: ~Copyable {
             store: CheckpointWriter(
                 store, keeper: GenerationKeeper(store, interval: settings.state.previousInterval), logger: logger),
             time: time)
+        do throws(StateStoreError) { loop.unlearned = try store.unlearned() } catch {
+            // A start without it is what a start was before there was such a file; a recovery refuses it.
+            logger.error("\(error)")
+        }
         board.with { $0.isRestored = true }
     }
 
@@ -118,7 +122,7 @@ struct EngineThread: ~Copyable {
             logger.info("\(notice)")
         case .lost, .passedOver, .checkpointFailed:
             logger.error("\(notice)")
-        case .passing, .transactionAborted, .transactionWaits, .rolledBack:
+        case .passing, .transactionAborted, .transactionWaits, .rolledBack, .waitsForDisk:
             let now = time.elapsed()
             guard quietUntil[notice.kind].map({ $0 < now }) ?? true else { return }
             quietUntil[notice.kind] = now + Self.quietTime

@@ -19,8 +19,9 @@ extension DeliveryLoop {
     /// committed is answered. A partition that the state does not cover waits for its sessions.
     mutating func startAwaiting() throws(DeliveryError) {
         // What an earlier run left open is resolved once the transactional id is taken over.
-        guard !awaitingStart.isEmpty, publishing.stage != .beginning else { return }
+        guard !awaitingStart.isEmpty, publishing.stage != .beginning, time.elapsed() >= markAgain else { return }
         let partitions = awaitingStart.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+        var starts: [TopicPartition: Start] = [:]
         do throws(StreamingError) {
             try findChangelog()
             let committed = try markBeginnings(
@@ -30,32 +31,47 @@ extension DeliveryLoop {
                 try startRestoring(partition, committed: committed[partition] ?? 0)
                 awaitingStart.remove(partition)
             }
-            try start(partitions.filter { awaitingStart.contains($0) }, committed: committed)
+            for partition in partitions where awaitingStart.contains(partition) {
+                starts[partition] = try start(of: partition, committed: committed[partition] ?? 0)
+            }
         } catch {
+            if error.recovery != .retry { throw .streaming(error) }
+            return notice(.passing(error))
+        }
+        guard !starts.isEmpty, try markStarts(starts.mapValues(\.next)) else { return }
+        do throws(StreamingError) { try read(from: starts) } catch {
             if error.recovery != .retry { throw .streaming(error) }
             notice(.passing(error))
         }
     }
 
+    /// Where reading of a partition starts.
+    struct Start {
+        var next: Int64
+        /// What the group has committed.
+        var committed: Int64
+        /// Records before `next` that should have been read and are gone.
+        var lost: Int64
+    }
+
     /// Starts reading partitions that the state covers.
-    mutating func start(
-        _ partitions: [TopicPartition], committed: [TopicPartition: Int64]
-    ) throws(StreamingError) {
-        guard !partitions.isEmpty else { return }
-        var starts: [TopicPartition: Int64] = [:]
-        for partition in partitions {
-            let answered = committed[partition] ?? 0
-            answeredBefore[partition] = answered
-            tracker.start(partition, committed: answered)
-            let offset = try start(of: partition, committed: answered)
-            starts[partition] = offset
-            positions[partition] = offset
+    private mutating func read(from starts: [TopicPartition: Start]) throws(StreamingError) {
+        let partitions = starts.keys.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+        for (partition, start) in starts {
+            answeredBefore[partition] = start.committed
+            tracker.start(partition, committed: start.committed)
+            positions[partition] = start.next
         }
-        try consumer.assign(starts)
+        try consumer.assign(starts.mapValues(\.next))
         awaitingStart.subtract(partitions)
         assigned.formUnion(partitions)
-        for partition in partitions { lost[partition] = nil }
         restored.subtract(partitions)
+        for partition in partitions {
+            lost[partition] = nil
+            guard let start = starts[partition], start.lost > 0 else { continue }
+            figures.lost += UInt64(start.lost)
+            notice(.lost(partition, from: start.next - start.lost, count: start.lost))
+        }
         notice(.assigned(partitions))
     }
 
@@ -80,15 +96,11 @@ extension DeliveryLoop {
         return committed.merging(beginnings) { _, new in new }
     }
 
-    /// Where reading starts. Records that should have been read and are gone are counted.
-    private mutating func start(of partition: TopicPartition, committed: Int64) throws(StreamingError) -> Int64 {
+    private func start(of partition: TopicPartition, committed: Int64) throws(StreamingError) -> Start {
         let range = try consumer.offsetRange(of: partition, timeout: Self.questionTimeout)
         let wanted = min(committed, engine.nextOffsets[partition] ?? committed)
-        guard wanted < range.lowerBound else { return wanted }
-        let count = range.lowerBound - wanted
-        figures.lost += UInt64(count)
-        notice(.lost(partition, from: wanted, count: count))
-        return range.lowerBound
+        let next = max(wanted, range.lowerBound)
+        return Start(next: next, committed: committed, lost: next - wanted)
     }
 
     /// Stops reading while the outbox is full. The consumer is polled all the same: it would not hear that
@@ -159,6 +171,7 @@ extension DeliveryLoop {
             tracker.remove(partition)
             positions[partition] = nil
             beginnings[partition] = nil
+            arrivals[partition] = nil
             highWatermarks[partition] = nil
             figures.newest[partition] = nil
             assigned.remove(partition)

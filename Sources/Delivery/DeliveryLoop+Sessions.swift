@@ -87,7 +87,8 @@ extension DeliveryLoop {
         if restoring.waiting[changelog] != nil { try reader.unassign([changelog]) }
         try reader.assign([changelog: range.lowerBound])
         engine.beginAdopting(partition, among: assigned.union(awaitingStart).union(restoring.partitions).count)
-        restoring.begin(changelog, .init(partition: partition, committed: committed, end: range.upperBound))
+        let next = min(committed, unlearned[partition] ?? committed)
+        restoring.begin(changelog, .init(partition: partition, next: next, end: range.upperBound))
         notice(.restoring(partition))
     }
 
@@ -114,7 +115,7 @@ extension DeliveryLoop {
             let waiting = restoring.wait(for: session.through.topicPartition, in: changelog),
             restoring.adopt(session.user, through: session.through, in: changelog)
         else { return }
-        try engineCall { engine throws(EngineError) in try engine.adopt(session, readingFrom: waiting.committed) }
+        try engineCall { engine throws(EngineError) in try engine.adopt(session, readingFrom: waiting.next) }
         figures.restoredSessions += 1
     }
 
@@ -136,12 +137,16 @@ extension DeliveryLoop {
             (restoring.waiting[changelog] ?? []).map(\.partition).filter { restoring.hasUsers(of: $0, in: changelog) })
         let finished = restoring.finish(changelog, at: offset)
         for waiting in finished {
-            if !withUsers.contains(waiting.partition) { beginnings[waiting.partition] = waiting.committed }
-            engine.cover(waiting.partition, next: waiting.committed)
+            let hasUsers = withUsers.contains(waiting.partition)
+            if hasUsers { arrivals[waiting.partition] = waiting.next } else { beginnings[waiting.partition] = waiting.next }
+            engine.cover(waiting.partition, next: waiting.next)
+            unlearned[waiting.partition] = nil
             restored.insert(waiting.partition)
+            unwritten.insert(waiting.partition)
             awaitingStart.insert(waiting.partition)
         }
-        // As with any other partition: a crash must not go on from what the group commits from here on.
+        // As with any other partition: a crash must not go on from what the group commits from here on. Where it cannot
+        // be written, the partition waits.
         if !finished.isEmpty { try checkpointNow() }
         guard restoring.waiting[changelog] == nil else { return }
         do throws(StreamingError) { try reader?.unassign([changelog]) } catch { try handle(error) }

@@ -18,6 +18,7 @@ extension DeliveryLoop {
         guard engine.isCapturing, var checkpoint = engine.advanceCheckpoint(rowsMax: configuration.checkpointRowsMax)
         else { return }
         checkpoint.beginnings = beginnings
+        checkpoint.arrivals = arrivals
         store.start(checkpoint)
     }
 
@@ -26,27 +27,39 @@ extension DeliveryLoop {
     /// - Returns: why it was not written.
     @discardableResult
     mutating func checkpointNow() throws(DeliveryError) -> StateStoreError? {
+        try checkpointNow(starting: [:])
+    }
+
+    /// - Parameter starts: where reading begins of partitions that the engine does not cover yet; the state does.
+    private mutating func checkpointNow(starting starts: [TopicPartition: Int64]) throws(DeliveryError) -> StateStoreError? {
         try learnEverything()
         if let earlier = store.waitForOutcome() { take(earlier) }
         var checkpoint = engine.takeCheckpoint()
-        checkpoint.beginnings = beginnings
+        checkpoint.offsets.merge(starts) { known, _ in known }
+        checkpoint.beginnings = beginnings.merging(starts) { known, _ in known }
+        checkpoint.arrivals = arrivals
         let outcome = store.finish(checkpoint)
         take(outcome)
+        if outcome.error == nil { unwritten = [] }
         return outcome.error
     }
 
-    /// Writes down where reading of a partition began, before the first of its records is learned. A state
-    /// that does not say would go on, after a crash, from what the group has committed meanwhile, and never
-    /// learn what was before. Where the disk is full the stream goes on without.
-    mutating func markStarts(of records: [KafkaRecord]) throws(DeliveryError) {
-        var isMarked = false
-        for record in records where engine.nextOffsets[record.source.topicPartition] == nil {
-            let partition = record.source.topicPartition
-            engine.skip(RecordSource(topicPartition: partition, offset: record.source.offset - 1))
-            beginnings[partition] = record.source.offset
-            isMarked = true
+    /// Writes down where reading of partitions begins, before the first of their records is read. A state that
+    /// does not say would go on, after a crash, from what the group has committed meanwhile, and never learn what was
+    /// before: while it cannot be written, the partitions wait, and that is told.
+    ///
+    /// - Returns: whether they can be read.
+    mutating func markStarts(_ starts: [TopicPartition: Int64]) throws(DeliveryError) -> Bool {
+        let new = starts.filter { engine.nextOffsets[$0.key] == nil }
+        guard !new.isEmpty || !unwritten.isDisjoint(with: starts.keys) else { return true }
+        if let failure = try checkpointNow(starting: new) {
+            markAgain = time.elapsed() + configuration.checkpointInterval
+            notice(.waitsForDisk(Array(starts.keys), failure))
+            return false
         }
-        if isMarked { try checkpointNow() }
+        for (partition, next) in new { engine.cover(partition, next: next) }
+        beginnings.merge(new) { _, new in new }
+        return true
     }
 
     private mutating func take(_ outcome: CheckpointOutcome) {

@@ -55,7 +55,6 @@ extension DeliveryLoop {
 
     /// Records through the engine: together, unless what is learned must not depend on what arrived together.
     private mutating func step(_ records: [KafkaRecord], polled: Duration) throws(DeliveryError) {
-        try markStarts(of: records)
         guard configuration.isReproducible else { return try stepTogether(records, polled: polled) }
         for record in records { try stepTogether([record], polled: polled) }
     }

@@ -43,6 +43,11 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     var figures: StreamFigures
     /// Where reading began of partitions that the state knew nothing of, as long as they are ours.
     var beginnings: [TopicPartition: Int64] = [:]
+    /// The same of partitions that came with their users' sessions.
+    var arrivals: [TopicPartition: Int64] = [:]
+    /// From where partitions are to be learned once their sessions are back: the generation that the state was
+    /// recovered to is from before they came.
+    public var unlearned: [TopicPartition: Int64] = [:]
     /// Below this offset, for each partition, an earlier run has answered.
     var answeredBefore: [TopicPartition: Int64] = [:]
     public internal(set) var assigned: Set<TopicPartition> = []
@@ -56,6 +61,10 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     var restoring = Restoration()
     /// Partitions whose sessions are back, and that are not read yet.
     var restored: Set<TopicPartition> = []
+    /// Partitions whose sessions are back and not on the disk yet.
+    var unwritten: Set<TopicPartition> = []
+    /// When to try again to write down where reading begins.
+    var markAgain = Duration.zero
     /// Partitions that went in this life before all was in order, and what the group had committed of each: where it
     /// has more when they come back, another instance has gone on with them.
     var lost: [TopicPartition: Int64] = [:]

@@ -18,6 +18,8 @@ public enum DeliveryNotice: Sendable {
     case transactionAborted(reason: String)
     case transactionWaits(TransactionError)
     case checkpointFailed(StateStoreError)
+    /// Partitions are not read, for where reading begins cannot be written down.
+    case waitsForDisk([TopicPartition], StateStoreError)
     /// A model went back to its last good parameters.
     case rolledBack(Rollback)
 
@@ -33,6 +35,7 @@ public enum DeliveryNotice: Sendable {
         case .transactionAborted: "transaction aborted"
         case .transactionWaits(let error): error.name
         case .checkpointFailed: "checkpoint failed"
+        case .waitsForDisk: "waits for the disk"
         case .rolledBack(let rollback): "rolled back " + rollback.model
         }
     }
@@ -52,6 +55,8 @@ extension DeliveryNotice: CustomStringConvertible {
         case .transactionAborted(let reason): "a transaction was aborted, its lists go out in the next one: \(reason)"
         case .transactionWaits(let error): "\(error)"
         case .checkpointFailed(let error): "\(error)"
+        case .waitsForDisk(let partitions, let error):
+            "\(partitions.map(\.description).sorted().joined(separator: " ")) cannot be read before it is written down where reading begins: \(error)"
         case .rolledBack(let rollback):
             switch rollback.reason {
             case .notFinite:

@@ -4,8 +4,8 @@ internal import Events
 struct Restoration {
     struct Waiting {
         var partition: TopicPartition
-        /// What the group had committed of it.
-        var committed: Int64
+        /// Where reading of it goes on: at what the group has committed, or before, where that is to be learned.
+        var next: Int64
         /// The changelog is read up to here at least.
         var end: Int64
     }

@@ -1,5 +1,6 @@
 internal import Events
 internal import Learning
+internal import SequenceModels
 
 extension Engine {
     /// Items in the catalogue.
@@ -13,6 +14,9 @@ extension Engine {
 
     /// Windows that were learned again.
     public var replayCount: UInt64 { members.reduce(0) { $0 + $1.replayedWindows } }
+
+    /// Events that the counting models have of the items that are there, as far as they have not been halved.
+    public var countedEvents: Int { (0..<catalog.count).reduce(0) { $0 + yardsticks.occurrences(of: ItemIndex($1)) } }
 
     /// Events so far: learned from, or come with a session that was adopted.
     public var eventCount: UInt64 { sequence }

@@ -1,4 +1,5 @@
 public import Events
+internal import Learning
 internal import SequenceModels
 
 /// Sessions that come and go with their partitions.
@@ -66,6 +67,33 @@ extension Engine {
         changes.touchUser(row: row)
         adopt(kept.ids, of: kept.user, from: kept.through.topicPartition)
         if kept.through.offset >= next { adopted.insert(kept.user, through: kept.through) } else { adopted.remove(kept.user) }
+    }
+
+    /// Learns an event that an adopted session has already: whoever wrote it there has perhaps learned it, this model
+    /// has not. It is the newest event of the session that it can be; where it is there no more it only counts.
+    mutating func stageAdopted(_ event: Event) throws(EngineError) {
+        guard let row = sessions.row(of: event.user) else { return }
+        preserveRows(for: event)
+        _ = sessions.admit(event.user)
+        let entries = sessions[row].entries
+        let place = entries.lastIndex { entry in
+            catalog.holds(entry.item, since: entry.sequence) && catalog.id(of: entry.item) == event.item
+                && types.word(of: entry.type) == event.type
+        }
+        var window = place.map { self.window(of: entries[...$0].suffix(windowMax)) } ?? []
+        let before = window.dropLast().map(\.item)
+        let item = try admit(event.item, after: [])
+        sequence += 1
+        for earlier in before.suffix(Yardsticks.rulesStepsMax) { touch(item: earlier) }
+        yardsticks.observe(item, after: before, session: row, at: sequence)
+        for member in members { member.learner.observe(item) }
+        sessions[row].lastActive = sequence
+        changes.touchUser(row: row)
+        changes.touchItem(item)
+        let weight = configuration.eventWeights[event.type] ?? 1
+        guard weight > 0, !before.isEmpty, let last = window.indices.last else { return }
+        window[last].value = SessionEvent.value(event.value)
+        staged.append(window, weight: weight)
     }
 
     /// Forgets a user who was adopted and is in the changelog no more.

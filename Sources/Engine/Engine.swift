@@ -99,12 +99,14 @@ public struct Engine: ~Copyable {
                     answers.append(.repetition(source: input.source))
                     continue
                 }
-                // What an adopted session has already is answered, and taken in no more.
+                // What an adopted session has already is answered and learned, and taken in no more.
                 let isTaken = isNew && !adopted.has(event.user, at: input.source)
                 if isNew, let id = event.id { recentIDs.insert(id, of: event.user, at: input.source) }
                 if isTaken {
                     if mustRank(group, before: event) { try rank(&group, into: &answers, now: now) }
                     try stage(event, from: input.source.topicPartition)
+                } else if isNew {
+                    try stageAdopted(event)
                 }
                 answers.append(.none(source: input.source))
                 guard input.wantsAnswer || (isTaken && input.isAlwaysRanked) else { continue }

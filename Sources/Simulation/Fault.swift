@@ -68,7 +68,7 @@ enum Door: String, Sendable {
     case committedOffsets, commit, groupMetadata, pause, resume
     case send, reports
     case initTransactions, beginTransaction, sendOffsets, commitTransaction, abortTransaction
-    case startCheckpoint, finishCheckpoint, finishFirstCheckpoint
+    case startCheckpoint, finishCheckpoint
 }
 
 extension Fault {

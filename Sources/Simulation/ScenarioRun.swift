@@ -19,6 +19,7 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
     private var largestOutbox = 0
     private var notices: [DeliveryNotice] = []
     private var whole: StoredState?
+    private var countedEvents: Int?
     private var lostHistories: [String] = []
 
     /// Turns of all processes together, far beyond what any story needs.
@@ -37,6 +38,8 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
         var isComplete: Bool
         /// All that the first machine's last process knew when it ended; nil where it did not come to that.
         var whole: StoredState?
+        /// Events that its counting models have.
+        var countedEvents: Int?
         /// Sessions that are not what their users did.
         var lostHistories: [String]
         var partitions: Int32
@@ -75,7 +78,8 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
         world.turn(to: 0)
         return Ending(
             world: world, processes: processes, largestOutbox: largestOutbox, notices: notices,
-            isComplete: finished == running.count, whole: whole, lostHistories: lostHistories, partitions: scenario.partitions)
+            isComplete: finished == running.count, whole: whole,
+            countedEvents: countedEvents, lostHistories: lostHistories, partitions: scenario.partitions)
     }
 
     /// A turn of one machine's process, which is started where there is none.
@@ -118,6 +122,7 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
                 lengthMax: scenario.engine.sessionLengthMax
             ) { user, partition in process.loop.engine.keptSession(of: user, from: partition) }
         }
+        if machine == 0 { countedEvents = process.loop.engine.countedEvents }
         if machine == 0 { whole = StoredState(process.loop.engine.takeWholeCheckpoint()) }
         running[machine] = nil
         finished += 1
@@ -141,6 +146,7 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
                 scenario.delivery, engine: engine, decoder: decoder, consumer: World.consumer(consumer),
                 reader: reader, producer: World.producer(producer), store: World.store(SimulatedStore(world)),
                 time: SimulatedTime(world: world)))
+        process.loop.unlearned = world.disk.unlearned
         running[machine] = process
         return process
     }

@@ -76,6 +76,10 @@ public struct SimulatedDisk: Sendable {
     private var previous = StoredState()
     /// Where reading began of partitions that the generation before does not know of.
     private var beginnings: [TopicPartition: Int64] = [:]
+    /// The same of partitions that came with their sessions.
+    private var arrivals: [TopicPartition: Int64] = [:]
+    /// From where the generation that was recovered is to learn partitions, once their sessions are back.
+    private(set) var unlearned: [TopicPartition: Int64] = [:]
     /// What is being written: torn by a crash.
     private var underway: Checkpoint?
     public private(set) var generations = 0
@@ -94,6 +98,8 @@ public struct SimulatedDisk: Sendable {
         if outcome == .written || outcome == .failedButWritten {
             previous = state
             beginnings = checkpoint.beginnings.filter { state.offsets[$0.key] == nil }
+            arrivals = checkpoint.arrivals.filter { state.offsets[$0.key] == nil }
+            unlearned = unlearned.filter { checkpoint.offsets[$0.key] == nil }
             state.apply(checkpoint)
             generations += 1
         }
@@ -109,11 +115,6 @@ public struct SimulatedDisk: Sendable {
         guard damagesNewest, previous.model != nil else { return }
         state = previous
         state.cover(beginnings)
-    }
-
-    /// Whether the checkpoint under way is of a partition that the disk knows nothing of. A disk that fails
-    /// just then leaves the start of reading unwritten: the one case in which the stream goes on without.
-    var isFirstOfAPartition: Bool {
-        underway.map { $0.offsets.keys.contains { state.offsets[$0] == nil } } ?? false
+        unlearned.merge(arrivals) { known, _ in known }
     }
 }

@@ -50,7 +50,7 @@ public final class SimulatedStore: CheckpointStore {
     private func settle() {
         guard doneAt != nil else { return }
         doneAt = nil
-        let fault = world.enter(world.disk.isFirstOfAPartition ? .finishFirstCheckpoint : .finishCheckpoint)
+        let fault = world.enter(.finishCheckpoint)
         defer { world.leave(fault) }
         guard !world.isCrashed else { return }
         switch fault {

@@ -30,6 +30,7 @@ extension Scenario {
             violations += Judgement(ending, self).violations
             if comparesState(ending) { violations += differences(ending) }
             if machines == 1 { violations += differencesOnDisk(ending) }
+            violations += miscounts(ending)
             if !hasLost(ending) {
                 violations += Self.violation("the session is not what the user did", ending.lostHistories)
             }
@@ -46,6 +47,16 @@ extension Scenario {
         guard delivery.sessionsTopic != nil else { return true }
         let hasMoved = ending.notices.contains { if case .released = $0 { true } else { false } }
         return !hasMoved && !faults.faults.contains { $0.fault == .diskLost }
+    }
+
+    /// Where nobody is pushed out and no disk is lost the counting models have each event once, whatever came back from
+    /// the changelog and whichever generation the state was recovered to.
+    private func miscounts<World: ScenarioWorld>(_ ending: borrowing ScenarioRun<World>.Ending) -> [String] {
+        guard machines == 1, keepsEverybody, !hasLost(ending), !faults.faults.contains(where: { $0.fault == .diskLost })
+        else { return [] }
+        let events = ending.world.observer.inputs.filter { if case .event = $0.input.kind { true } else { false } }.count
+        guard let counted = ending.countedEvents, counted != events else { return [] }
+        return ["\(counted) of \(events) events were learned"]
     }
 
     /// Whether retention took records before they were read.

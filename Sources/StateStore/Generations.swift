@@ -1,3 +1,4 @@
+internal import Events
 internal import Foundation
 internal import Glibc
 internal import GRDB
@@ -59,14 +60,16 @@ enum Generations {
         try kept.close()
         let part = directory + "/" + partName
         try copyPrevious(in: directory, to: part)
-        if try applyStarts(to: part, directory: directory) {
+        let starts = try ReadingStarts(directory: directory)
+        let (seal, known) = try knowledge(of: previous)
+        if try apply(starts, to: part, directory: directory) {
             // It takes the place of the generation before, too: it may be needed once more.
             try move(part, to: previous)
             try sync(directory)
             try copyPrevious(in: directory, to: part)
         }
-        // What they say is in both files now, and checkpoints are numbered anew.
-        try remove(directory + "/" + ReadingStarts.fileName)
+        // What they say is in both files now, and checkpoints are numbered anew; but for what waits for sessions.
+        if !starts.starts.isEmpty { try starts.keepRecovered(after: seal, known: known, in: directory) }
         let damaged = try setAside(directory: directory)
         try move(part, to: directory + "/" + StateStore.fileName)
         try sync(directory)
@@ -80,8 +83,7 @@ enum Generations {
     }
 
     /// Has a copy of the generation before know of the partitions that came after it.
-    private static func applyStarts(to part: String, directory: String) throws -> Bool {
-        let starts = try ReadingStarts(directory: directory)
+    private static func apply(_ starts: ReadingStarts, to part: String, directory: String) throws -> Bool {
         guard !starts.starts.isEmpty else { return false }
         let copy = try DatabaseQueue(path: part)
         let isChanged = try copy.write { database in
@@ -91,6 +93,18 @@ enum Generations {
         try copy.close()
         try sync(part)
         return isChanged
+    }
+
+    /// The number of the checkpoint that a file is of, 0 where it has none, and the partitions that it knows of.
+    private static func knowledge(of path: String) throws -> (checkpoint: Int64, partitions: Set<TopicPartition>) {
+        var configuration = Configuration()
+        configuration.readonly = true
+        return try DatabaseQueue(path: path, configuration: configuration).read { database in
+            let format = try StateFile.format(of: database, directory: path) ?? 0
+            let places = try Row.fetchAll(database, sql: "SELECT topic, partition FROM offset")
+                .map { try TopicPartition($0) }
+            return (format >= Schema.firstWithChecksums ? try Seal(database)?.checkpoint ?? 0 : 0, Set(places))
+        }
     }
 
     /// The number of the checkpoint that the generation before is of; nil where none is kept.

@@ -50,6 +50,20 @@ extension StateStore {
         }
     }
 
+    /// From where partitions are to be learned once their sessions are back, after a recovery to a generation from
+    /// before they came; empty where there was none.
+    ///
+    /// - Throws: where the file that says so cannot be read.
+    public func unlearned() throws(StateStoreError) -> [TopicPartition: Int64] {
+        let known = try offsets()
+        let starts: ReadingStarts
+        do { starts = try ReadingStarts(directory: directory) } catch let error as StateStoreError { throw error } catch {
+            throw damage(Self.reason(error))
+        }
+        let unlearned = starts.starts.filter { $0.isRecovered == true && known[$0.place] == nil }
+        return Dictionary(unlearned.map { ($0.place, $0.next) }, uniquingKeysWith: min)
+    }
+
     private static func text(_ bytes: [UInt8]) -> String? { String(validating: bytes, as: UTF8.self) }
 
     /// What to throw where a row was read that makes no sense.

@@ -120,7 +120,7 @@ public final class StateStore: Sendable {
                 sql: "INSERT OR REPLACE INTO blob VALUES (?, ?, ?)",
                 arguments: [name, Int64(bitPattern: checksum.value), Data(payload)])
         }
-        try ReadingStarts.note(checkpoint.beginnings, notIn: database, directory: directory)
+        try ReadingStarts.note(checkpoint.beginnings, arrivals: checkpoint.arrivals, notIn: database, directory: directory)
         // A partition that went to another instance is covered by this state no more.
         try database.execute(sql: "DELETE FROM offset")
         for (place, next) in checkpoint.offsets {

@@ -171,6 +171,23 @@ import Testing
         #expect(store.checkpoints.last?.offsets == [ScriptedWorld.events: 3])
     }
 
+    @Test func aPartitionWhoseBeginningCannotBeWrittenDownWaitsAndIsToldOf() throws {
+        store.isFull = true
+        var loop = try started()
+        for _ in 0..<5 { try loop.turn() }
+        #expect(consumer.assignments.isEmpty && loop.engine.nextOffsets.isEmpty)
+        let told = loop.takeNotices().map(\.description).filter { $0.contains("cannot be read before it is written down") }
+        // Once an interval, not once a turn.
+        #expect(told.count == 1)
+        #expect(told.first?.contains("disk of /state is full") == true)
+        store.isFull = false
+        consumer.time.now += .seconds(3601)
+        try loop.turn()
+        #expect(consumer.assignments == [[ScriptedWorld.events: 0]])
+        #expect(store.checkpoints.last?.offsets == [ScriptedWorld.events: 0])
+        #expect(store.checkpoints.last?.beginnings == [ScriptedWorld.events: 0])
+    }
+
     @Test func aSecondCopyIsCountedAndItsOffsetCommitted() throws {
         var loop = try started()
         consumer.polls = [[ScriptedWorld.record(0, id: "a"), ScriptedWorld.record(3, id: "a"), ScriptedWorld.record(4, id: "a")]]

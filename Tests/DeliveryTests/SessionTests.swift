@@ -214,6 +214,29 @@ import Testing
         #expect(store.checkpoints.last?.beginnings == [:])
     }
 
+    @Test func afterARecoveryWhatTheSessionsHaveIsLearnedFromWhereThePartitionCame() throws {
+        var loop = try loop()
+        // The generation from before it came is the one that was recovered; since then 3 to 9 were learned, and lost.
+        loop.unlearned = [ScriptedWorld.events: 3]
+        consumer.committed = [ScriptedWorld.events: 9]
+        reader.ranges[changelog] = 0..<1
+        consumer.polls = [[.assigned([ScriptedWorld.events])]]
+        reader.polls = [[kept("u0", ["i0", "i3", "i6"], through: 8, at: 0), .endOfPartition(changelog, offset: 1)]]
+        for _ in 0..<3 { try loop.turn() }
+        #expect(consumer.assignments == [[ScriptedWorld.events: 3]])
+        #expect(store.checkpoints.last?.arrivals == [ScriptedWorld.events: 3])
+        #expect(loop.unlearned.isEmpty)
+        consumer.polls = [[3, 6, 9].map { ScriptedWorld.record($0) }]
+        for _ in 0..<3 { try loop.turn() }
+        // Two of the session and the new one, each with what was before it; only that one is answered and taken in.
+        #expect(loop.engine.countedEvents == 3)
+        #expect(loop.engine.modelVersion > 0)
+        let user = try #require(UserID("u0"))
+        let session = loop.engine.keptSession(of: user, from: ScriptedWorld.events)
+        #expect(session?.events.map(\.item.text) == ["i0", "i3", "i6", "i2"])
+        #expect(producer.visible.filter { $0.topic == "recommendations" }.count == 1)
+    }
+
     @Test func whatIsRevokedInTheMiddleOfAGapIsKept() throws {
         // Learned up to 0, committed up to 4.
         consumer.committed = [ScriptedWorld.events: 4]

@@ -41,6 +41,33 @@ import Testing
         expect(LostIDs.self, seeds: 60, breaks: "the session is not what the user did")
     }
 
+    @Test func whatLiesBetweenARecoveredGenerationAndTheSessionsIsLearned() {
+        var (faithful, planted) = (0, 0)
+        for seed in 0..<60 as Range<UInt64> {
+            let scenario = Self.recovered(seed)
+            let violations = scenario.verdict().violations
+            #expect(violations.isEmpty, "seed \(seed): \(violations)")
+            faithful += 1
+            if scenario.verdict(in: ForgottenArrivals.self).violations.contains(where: { $0.contains("events were learned") }) {
+                planted += 1
+            }
+        }
+        // Where the disk does not say from where a partition came, what was learned since is gone and nobody knows.
+        #expect(planted > 0, "of \(faithful)")
+    }
+
+    /// One machine with a changelog, whose partitions go and come back; then its newest checkpoint cannot be read.
+    private static func recovered(_ seed: UInt64) -> Scenario {
+        var scenario = Scenario(seed: seed)
+        scenario.machines = 1
+        scenario.delivery.sessionsTopic = "sessions"
+        scenario.delivery.checkpointInterval = .milliseconds(200)
+        (scenario.engine.usersMax, scenario.engine.learner.itemsMax) = (100, 100)
+        let call = 20 + Int(seed)
+        scenario.faults = FaultPlan([(call, .rebalance), (call + 70, .rebalance), (call + 140, .crashAndDamage)])
+        return scenario
+    }
+
     @Test func listsThatARestartForgetsToScoreAreFound() {
         expect(ForgottenPools.self, seeds: 200, breaks: "the state differs")
     }
@@ -221,6 +248,31 @@ enum LostIDs: ScenarioWorld {
                 record.value = RecordEncoder.encode(session)
                 events[place] = .record(record)
             }
+        }
+    }
+}
+
+/// A store that does not write down from where partitions came with their sessions.
+enum ForgottenArrivals: PlantedWorld {
+    typealias Consumer = SimulatedConsumer
+    typealias Reader = SimulatedConsumer
+    typealias Producer = SimulatedProducer
+    typealias Time = SimulatedTime
+
+    static func store(_ store: SimulatedStore) -> Store { Store(store: store) }
+
+    struct Store: CheckpointStore {
+        let store: SimulatedStore
+
+        func start(_ checkpoint: Checkpoint) { store.start(cut(checkpoint)) }
+        func takeOutcome() -> CheckpointOutcome? { store.takeOutcome() }
+        func waitForOutcome() -> CheckpointOutcome? { store.waitForOutcome() }
+        func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome { store.finish(cut(checkpoint)) }
+
+        private func cut(_ checkpoint: Checkpoint) -> Checkpoint {
+            var checkpoint = checkpoint
+            checkpoint.arrivals = [:]
+            return checkpoint
         }
     }
 }

@@ -67,6 +67,62 @@ import Testing
         }
     }
 
+    @Test func aRecoveryLeavesFromWhereAPartitionThatCameWithItsSessionsIsToBeLearned() throws {
+        let (arrived, begun) = (TopicPartition(topic: "events", partition: 5), TopicPartition(topic: "events", partition: 6))
+        do {
+            let store = try StateStore(directory: fixture.directory)
+            try store.write(StoreFixture.checkpoint(version: 1, items: 0..<3, users: 0..<3))
+            try store.keepGeneration()
+            for version in 2...3 as ClosedRange<UInt64> {
+                var checkpoint = StoreFixture.checkpoint(version: version, items: 0..<3, users: 0..<3)
+                checkpoint.offsets[arrived] = 70 + Int64(version)
+                checkpoint.offsets[begun] = 80 + Int64(version)
+                (checkpoint.arrivals, checkpoint.beginnings) = ([arrived: 70], [begun: 80])
+                try store.write(checkpoint)
+            }
+            #expect(try store.unlearned() == [:])
+        }
+        try fixture.replace(with: [UInt8](repeating: 0x5A, count: 5000))
+        // Once more, as often as it is needed.
+        for _ in 0..<2 {
+            _ = try StateInspection.recover(directory: fixture.directory)
+            do {
+                let recovered = try StateStore(reading: fixture.directory)
+                let offsets = try recovered.offsets()
+                #expect(offsets[arrived] == nil && offsets[begun] == 80)
+                #expect(try recovered.unlearned() == [arrived: 70])
+            }
+            try fixture.replace(with: [UInt8](repeating: 0x5A, count: 5000))
+        }
+        _ = try StateInspection.recover(directory: fixture.directory)
+        let after = try StateStore(directory: fixture.directory)
+        var checkpoint = StoreFixture.checkpoint(version: 2, items: 0..<3, users: 0..<3)
+        // A partition that begins now leaves what waits where it is.
+        let other = TopicPartition(topic: "events", partition: 7)
+        (checkpoint.offsets[other], checkpoint.beginnings) = (1, [other: 1])
+        try after.write(checkpoint)
+        #expect(try after.unlearned() == [arrived: 70])
+        (checkpoint.offsets[arrived], checkpoint.arrivals) = (70, [arrived: 70])
+        try after.write(checkpoint)
+        #expect(try after.unlearned() == [:])
+    }
+
+    @Test func aDiskThatIsFullWhereReadingBeginsIsAFullDiskAndChangesNothing() throws {
+        let store = try StateStore(directory: fixture.directory)
+        try store.write(StoreFixture.checkpoint(version: 1, items: 0..<3, users: 0..<3))
+        let before = try StoreContents(store)
+        let part = fixture.directory + "/state.starts.json.part"
+        try FileManager.default.createSymbolicLink(atPath: part, withDestinationPath: "/dev/full")
+        var checkpoint = StoreFixture.checkpoint(version: 2, items: 0..<4, users: 0..<4)
+        let place = TopicPartition(topic: "events", partition: 9)
+        (checkpoint.offsets[place], checkpoint.beginnings) = (5, [place: 5])
+        #expect(throws: StateStoreError.diskFull(path: fixture.directory)) { try store.write(checkpoint) }
+        #expect(try StoreContents(store) == before)
+        try FileManager.default.removeItem(atPath: part)
+        try store.write(checkpoint)
+        #expect(try StoreContents(store).offsets[place] == 5)
+    }
+
     @Test func startsThatCannotBeReadStopARecoveryAndNoStart() throws {
         do {
             let store = try StateStore(directory: fixture.directory)

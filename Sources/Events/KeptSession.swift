@@ -41,9 +41,12 @@ public struct KeptSession: Equatable, Sendable {
         self.through = through
     }
 
+    /// No event is further from 1970 than this many milliseconds: what a double counts exactly.
+    private static let timeMax: Int64 = 1 << 53
+
     /// Reads the value of a record back.
     ///
-    /// - Returns: nil where it is none: not JSON, a part missing, an identifier that is none.
+    /// - Returns: nil where it is none: not JSON, a part missing, an identifier, a place or a time that is none.
     public init?(json: [UInt8]) {
         // Whatever fails, the record is none.
         guard let document = try? JSONDecoder().decode(Document.self, from: Data(json)),
@@ -51,7 +54,9 @@ public struct KeptSession: Equatable, Sendable {
             let purchased = Self.entries(document.purchased), let events = Self.entries(document.events),
             purchased.count <= Self.entriesMax,
             // A record from before ids went along has none.
-            let ids = RecentID.ids(document.ids.map { Array($0) } ?? [])
+            let ids = RecentID.ids(document.ids.map { Array($0) } ?? []),
+            document.through.partition >= 0, document.through.offset >= 0,
+            (-Self.timeMax...Self.timeMax).contains(document.newest ?? 0)
         else { return nil }
         self.init(
             user: user, events: events, purchased: purchased, ids: ids,

@@ -37,14 +37,16 @@ struct ReadingStarts: Codable, Equatable {
     init(directory: String) throws {
         let path = directory + "/" + Self.fileName
         guard FileManager.default.fileExists(atPath: path) else { return }
+        let damage = StateStoreError.damaged(
+            path: directory,
+            reason: "\(Self.fileName) cannot be read; without it partitions go on from what the group has committed",
+            hasPrevious: false)
         do {
             self = try JSONDecoder().decode(ReadingStarts.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
         } catch {
-            throw StateStoreError.damaged(
-                path: directory,
-                reason: "\(Self.fileName) cannot be read; without it partitions go on from what the group has committed",
-                hasPrevious: false)
+            throw damage
         }
+        guard starts.allSatisfy({ $0.partition >= 0 && $0.next >= 0 && $0.checkpoint >= 0 }) else { throw damage }
     }
 
     /// Writes down what the state file does not know of, if anything.
@@ -58,7 +60,7 @@ struct ReadingStarts: Codable, Equatable {
             .map(TopicPartition.init)
         let new = beginnings.merging(arrivals) { _, new in new }.filter { !known.contains($0.key) }
         guard !new.isEmpty else { return }
-        let checkpoint = (try Seal(database)?.checkpoint ?? 0) + 1
+        let checkpoint = (try Seal(database)?.checkpoint ?? 0) &+ 1
         // What cannot be read helps nobody; what is written now may.
         var noted = (try? ReadingStarts(directory: directory)) ?? ReadingStarts()
         let previous = (try? Generations.previousCheckpoint(in: directory)) ?? 0

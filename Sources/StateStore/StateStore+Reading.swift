@@ -42,6 +42,14 @@ extension StateStore {
 
     /// For each partition, the next offset to learn from.
     public func offsets() throws(StateStoreError) -> [TopicPartition: Int64] {
+        let offsets = try storedOffsets()
+        guard offsets.allSatisfy({ $0.key.partition >= 0 && $0.value >= 0 }) else {
+            throw damage("an offset or a partition is negative")
+        }
+        return offsets
+    }
+
+    private func storedOffsets() throws(StateStoreError) -> [TopicPartition: Int64] {
         try read { database in
             let rows = try Row.fetchAll(database, sql: "SELECT topic, partition, next FROM offset")
             return Dictionary(

@@ -10,6 +10,8 @@ enum FuzzTarget: String, CaseIterable {
     case configuration
     case state
     case query
+    case session
+    case starts
 
     /// The one that `FUZZ_TARGET` names.
     static let chosen: FuzzTarget = {
@@ -35,6 +37,8 @@ enum FuzzTarget: String, CaseIterable {
         case .configuration: Self.loadConfiguration(bytes)
         case .state: Self.inspectState(bytes)
         case .query: Self.parseQuery(bytes)
+        case .session: Self.readSession(bytes)
+        case .starts: Self.readStarts(bytes)
         }
     }
 
@@ -79,6 +83,22 @@ enum FuzzTarget: String, CaseIterable {
             let store = try StateStore(reading: folder)
             _ = try store.modelDescription()
             _ = try store.offsets()
+        } catch {}
+    }
+
+    /// The value of a record of the changelog. What is a session is written and read back as it was.
+    private static func readSession(_ bytes: [UInt8]) {
+        _ = RecentID.ids(bytes).map { precondition(RecentID.bytes(of: $0) == bytes) }
+        guard let session = KeptSession(json: bytes) else { return }
+        precondition(KeptSession(json: RecordEncoder.encode(session)) == session)
+    }
+
+    /// The bytes as the file beside the state that says where reading began.
+    private static func readStarts(_ bytes: [UInt8]) {
+        let folder = directory + "/valid"
+        guard !validState.isEmpty, write(bytes, to: folder + "/state.starts.json") else { return }
+        do throws(StateStoreError) {
+            for next in try StateStore(reading: folder).unlearned().values { precondition(next >= 0) }
         } catch {}
     }
 

@@ -1,4 +1,5 @@
 import Events
+import SequenceModels
 import Testing
 
 @testable import Engine
@@ -55,6 +56,42 @@ import Testing
         _ = try restored.take(Fixture.input("u1", "new", offset: 30))
         let grown = restored.keptSession(of: Fixture.user("u1"), from: Fixture.partition)
         #expect(grown?.events.last?.item.text == "new")
+    }
+
+    @Test func noRecordOfTheChangelogStopsTheEngine() throws {
+        var chance = SeededGenerator(seed: 21)
+        var first = try Engine(Fixture.configuration())
+        _ = try first.takeAll(Fixture.circle(40))
+        var records: [[UInt8]] = []
+        for number in 0..<6 {
+            let kept = first.keptSession(of: Fixture.user("u\(number)"), from: Fixture.partition)
+            records.append(RecordEncoder.encode(try #require(kept)))
+        }
+        let numbers = ["0", "-1", "15", "255", "9007199254740992", "-9007199254740992", "9223372036854775806", "1e3", "null"]
+        var engine = try Engine(Fixture.configuration { $0.usersMax = 4; $0.recentIDsMax = 3 })
+        engine.beginAdopting(Fixture.partition, among: 1)
+        var taken = 0
+        for round in 0..<3000 as Range<Int64> {
+            var bytes = records[chance.next(below: records.count)]
+            let places = bytes.indices.filter { bytes[$0] == UInt8(ascii: ":") && (48...57).contains(bytes[$0 + 1]) }
+            if chance.next(below: 2) == 0, let place = places.randomElement(using: &chance) {
+                let end = bytes[(place + 1)...].firstIndex { !(48...57).contains($0) } ?? place + 1
+                bytes.replaceSubrange(place + 1..<end, with: Array(numbers[chance.next(below: numbers.count)].utf8))
+            } else {
+                bytes[chance.next(below: bytes.count)] = UInt8(truncatingIfNeeded: chance.next())
+            }
+            guard let session = KeptSession(json: bytes) else { continue }
+            taken += 1
+            try engine.adopt(session, readingFrom: Int64(chance.next(below: 40)))
+            if round % 50 == 0 {
+                engine.cover(Fixture.partition, next: 0)
+                let next = engine.nextOffsets[Fixture.partition] ?? 0
+                _ = try engine.take(Fixture.input(session.user.text, "i1", offset: next))
+                _ = engine.keptSession(of: session.user, from: Fixture.partition)
+                _ = engine.takeCheckpoint()
+            }
+        }
+        #expect(taken > 500 && engine.userCount <= 4)
     }
 
     @Test func aReleasedPartitionTakesItsUsersAndNoOthers() throws {

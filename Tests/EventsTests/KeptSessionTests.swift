@@ -45,6 +45,17 @@ import Testing
         #expect(KeptSession(json: Array(record.utf8)) == nil)
     }
 
+    @Test(arguments: [
+        #""newest":9223372036854775807,"through":{"topic":"t","partition":0,"offset":1}"#,
+        #""newest":-9223372036854775808,"through":{"topic":"t","partition":0,"offset":1}"#,
+        #""through":{"topic":"t","partition":0,"offset":-1}"#,
+        #""through":{"topic":"t","partition":-1,"offset":1}"#,
+        #""through":{"topic":"t","partition":0,"offset":9223372036854775808}"#,
+    ])
+    func timesAndPlacesThatAreNoneAreRefused(rest: String) {
+        #expect(KeptSession(json: Array(#"{"user":"u","events":[],"purchased":[],\#(rest)}"#.utf8)) == nil)
+    }
+
     @Test func idsAreReadInWholeAndBounded() {
         let ids = (0..<UInt64(KeptSession.entriesMax)).map { RecentID(name: $0 &* 0x9E37_79B9_7F4A_7C15, place: ~$0) }
         let bytes = RecentID.bytes(of: ids)

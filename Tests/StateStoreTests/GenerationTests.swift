@@ -123,6 +123,17 @@ import Testing
         #expect(try StoreContents(store).offsets[place] == 5)
     }
 
+    @Test(arguments: [
+        #"{"starts":[{"topic":"t","partition":0,"next":-9223372036854775808,"checkpoint":1,"isRecovered":true}]}"#,
+        #"{"starts":[{"topic":"t","partition":-1,"next":1,"checkpoint":1}]}"#,
+        #"{"starts":[{"topic":"t","partition":0,"next":1,"checkpoint":9223372036854775808}]}"#, #"{"starts":7}"#, "", "[]",
+    ])
+    func startsThatMakeNoSenseAreADamage(text: String) throws {
+        try fixture.fill()
+        try Data(text.utf8).write(to: URL(fileURLWithPath: fixture.directory + "/state.starts.json"))
+        #expect(throws: StateStoreError.self) { try StateStore(reading: self.fixture.directory).unlearned() }
+    }
+
     @Test func startsThatCannotBeReadStopARecoveryAndNoStart() throws {
         do {
             let store = try StateStore(directory: fixture.directory)

@@ -14,11 +14,22 @@ enum BenchWorld: DeliveryWorld {
 }
 
 struct BenchTime: TimeSource {
-    private let began = ContinuousClock.now
     /// Events are as old as their own clock says: the traffic's.
-    let wallTime: Timestamp
+    private let wallTime: Timestamp
+    private let clock: () -> Duration
 
-    func elapsed() -> Duration { ContinuousClock.now - began }
+    /// The clock of the machine.
+    init(wallTime: Timestamp) {
+        let began = ContinuousClock.now
+        self.init(wallTime: wallTime) { ContinuousClock.now - began }
+    }
+
+    init(wallTime: Timestamp, clock: @escaping () -> Duration) {
+        self.wallTime = wallTime
+        self.clock = clock
+    }
+
+    func elapsed() -> Duration { clock() }
     func wall() -> Timestamp { wallTime }
 }
 

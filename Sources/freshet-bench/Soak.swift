@@ -7,6 +7,7 @@ import Foundation
 import Learning
 import Logging
 import StateStore
+import Streaming
 import Telemetry
 
 /// Millions of events of ever new users and items through the delivery loop and a real state directory.
@@ -17,6 +18,9 @@ struct Soak: ParsableCommand {
         discussion: """
             Prints what the process takes as it goes. Once the tables of users and items were filled three times over, the
             ceiling is stated: a tenth and 16 MiB above what is taken then. The exit code is 1 where it is broken.
+
+            Time is what the events say, 20,000 a second: how much has changed from one checkpoint to the next, and so how
+            large it is, does not depend on what else the machine does.
 
             Example: freshet-bench soak --events 10000000
             """)
@@ -52,8 +56,16 @@ struct Soak: ParsableCommand {
 
     private final class Source {
         var traffic: ChurnTraffic
+        var events = 0
         init(_ traffic: ChurnTraffic) { self.traffic = traffic }
+
+        func record(at source: RecordSource) -> KafkaRecord {
+            events += 1
+            return traffic.record(at: source)
+        }
     }
+
+    private static let eventsPerSecond = 20_000
 
     func run() throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-soak-\(getpid())").path
@@ -106,10 +118,12 @@ struct Soak: ParsableCommand {
         let keeper = GenerationKeeper(store, interval: .seconds(30))
         return DeliveryLoop(
             delivery, engine: try Engine(configuration), decoder: decoder,
-            consumer: EndlessConsumer { source.traffic.record(at: $0) }, reader: nil, producer: AcknowledgingProducer(),
+            consumer: EndlessConsumer { source.record(at: $0) }, reader: nil, producer: AcknowledgingProducer(),
             store: CheckpointWriter(store, keeper: keeper, logger: Logger(label: "soak") { _ in SwiftLogNoOpLogHandler() }),
             // Events are never further ahead than a clock may be.
-            time: BenchTime(wallTime: Timestamp(milliseconds: ChurnTraffic.start + Int64(events))))
+            time: BenchTime(wallTime: Timestamp(milliseconds: ChurnTraffic.start + Int64(events))) {
+                .microseconds(source.events * 1_000_000 / Self.eventsPerSecond)
+            })
     }
 
     private static func bytes(in directory: String) -> Int {

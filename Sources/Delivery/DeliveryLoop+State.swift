@@ -12,7 +12,8 @@ extension DeliveryLoop {
         if let outcome = store.takeOutcome() { take(outcome) }
         if figures.startCheckpointIfDue(time.elapsed(), interval: configuration.checkpointInterval) {
             try learnEverything()
-            engine.beginCheckpoint()
+            // Enough for one turn.
+            return engine.beginCheckpoint()
         }
         // Some rows each turn: the stream never waits for all of them.
         guard engine.isCapturing, var checkpoint = engine.advanceCheckpoint(rowsMax: configuration.checkpointRowsMax)

@@ -6,13 +6,16 @@ internal import SequenceModels
 /// moment at which it began.
 struct CheckpointCapture {
     private(set) var checkpoint: Checkpoint
+    /// Halvings of the popularity counts at that moment.
+    let halvings: UInt32
     /// The rows to copy; marked as long as they wait.
     private var waiting: ChangeLog
     private var nextItem = 0
     private var nextUser = 0
 
-    init(_ checkpoint: Checkpoint, waiting: ChangeLog) {
+    init(_ checkpoint: Checkpoint, waiting: ChangeLog, halvings: UInt32) {
         self.checkpoint = checkpoint
+        self.halvings = halvings
         self.waiting = waiting
         self.checkpoint.items.reserveCapacity(waiting.items.count)
         self.checkpoint.users.reserveCapacity(waiting.users.count)

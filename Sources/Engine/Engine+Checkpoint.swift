@@ -54,7 +54,7 @@ extension Engine {
         checkpoint.removedUsers = waiting.removedUsers
         checkpoint.replacesUsers = waiting.isEveryUserDue
         checkpoint.blobs = takeBlobs()
-        capture = CheckpointCapture(checkpoint, waiting: waiting)
+        capture = CheckpointCapture(checkpoint, waiting: waiting, halvings: yardsticks.popularity.halvings)
     }
 
     /// Copies some more rows.
@@ -98,7 +98,7 @@ extension Engine {
     }
 
     private mutating func copy(item: ItemIndex) {
-        let copied = row(ofItem: item)
+        let copied = row(ofItem: item, halvings: capture?.halvings ?? yardsticks.popularity.halvings)
         capture?.take(copied)
     }
 
@@ -109,9 +109,9 @@ extension Engine {
 
     /// Copies what one event will change.
     mutating func preserveRows(for event: Event) {
-        guard capture != nil else { return }
-        if yardsticks.popularity.eventsUntilHalving == 1 {
-            // Halving changes every count.
+        guard let halvings = capture?.halvings else { return }
+        if yardsticks.popularity.eventsUntilHalving == 1, yardsticks.popularity.halvings != halvings {
+            // The first halving of every count can be told back, a second one cannot.
             while let item = capture?.popItem() { copy(item: item) }
         }
         if let row = sessions.rowToAdmit(event.user) { preserve(userRow: row) }

@@ -20,7 +20,8 @@ extension Engine {
     /// Stands for no time; a time of an event is never this far off.
     static let noTimestamp = Int64.min
 
-    func row(ofItem item: ItemIndex) -> ItemRow {
+    /// - Parameter halvings: of the popularity counts, as of when the row is to be; the last one at most is left out.
+    func row(ofItem item: ItemIndex, halvings: UInt32) -> ItemRow {
         let index = Int(item)
         var writer = ByteWriter(reserving: 4 * members.count * (configuration.learner.dimensions + 3) + 20)
         for member in members {
@@ -32,8 +33,10 @@ extension Engine {
         }
         writer.write(catalog.arrival(of: item))
         writer.write(catalog.lastActive(of: item))
-        writer.write(yardsticks.popularity.count(of: item))
-        writer.write(yardsticks.popularity.halvings)
+        let isOfNow = halvings == yardsticks.popularity.halvings
+        writer.write(
+            isOfNow ? yardsticks.popularity.count(of: item) : yardsticks.popularity.countBeforeHalving(of: item))
+        writer.write(halvings)
         for member in members { member.learner.writeGood(item, to: &writer) }
         yardsticks.write(item, to: &writer)
         let hasMoments = members.first?.learner.moments(of: item) != nil

@@ -16,6 +16,8 @@ public struct PopularityRanking: Sendable {
     /// Events until the next halving, and halvings so far.
     public private(set) var eventsUntilHalving: Int
     public private(set) var halvings: UInt32 = 0
+    /// For each item, whether its count was odd at the last halving.
+    private var wasOdd: [Bool] = []
 
     public let halfLife: Int
 
@@ -73,12 +75,18 @@ public struct PopularityRanking: Sendable {
         Int(item) < counts.count ? counts[Int(item)] : 0
     }
 
+    /// What the count of an item was before the last halving, where it has not occurred since.
+    public func countBeforeHalving(of item: ItemIndex) -> UInt32 {
+        2 * count(of: item) + (Int(item) < wasOdd.count && wasOdd[Int(item)] ? 1 : 0)
+    }
+
     /// One more occurrence of `item`. Items come into the ranking in order of their index.
     public mutating func observe(_ item: ItemIndex) {
         admit(item)
         raise(item)
         eventsUntilHalving -= 1
         if eventsUntilHalving == 0 {
+            wasOdd = counts.map { $0 % 2 == 1 }
             for index in counts.indices { counts[index] /= 2 }
             halvings += 1
             rebuildPlaces()

@@ -32,6 +32,8 @@ struct BenchLine: Encodable {
     var rowsRead: Double?
     /// The longest that one update took, or that the stream waited for one piece of a checkpoint.
     var pauseMicroseconds: Double?
+    /// The longest that one turn had the processor: a pause beyond it is time that others had.
+    var ownPauseMicroseconds: Double?
     /// The p99 over that of turns without a checkpoint.
     var ratio: Double?
     var buildMicroseconds: Double?
@@ -44,6 +46,7 @@ struct BenchLine: Encodable {
         case updatesPerSecond = "updates_per_second"
         case rowsRead = "rows_read"
         case pauseMicroseconds = "pause_us"
+        case ownPauseMicroseconds = "own_pause_us"
         case buildMicroseconds = "build_us"
         case medianMicroseconds = "median_us"
         case p99Microseconds = "p99_us"

@@ -25,22 +25,39 @@ enum TurnBench {
         var loop = try makeLoop(directory)
         while loop.engine.itemCount < items { try loop.turn() }
         var (during, between): ([Double], [Double]) = ([], [])
+        // Processor time: what of a turn is its own work, whatever else the machine does.
+        var (ownDuring, ownBetween): ([Double], [Double]) = ([], [])
         let end = ContinuousClock.now + duration
         while ContinuousClock.now < end {
             let wasCheckpointing = loop.isCheckpointing
-            let began = ContinuousClock.now
+            let (began, ownBefore) = (ContinuousClock.now, ownSeconds())
             try loop.turn()
-            let seconds = (ContinuousClock.now - began) / .seconds(1)
+            let (seconds, own) = ((ContinuousClock.now - began) / .seconds(1), ownSeconds() - ownBefore)
             // A turn that begins or ends one is a part of it.
-            if wasCheckpointing || loop.isCheckpointing { during.append(seconds) } else { between.append(seconds) }
+            if wasCheckpointing || loop.isCheckpointing {
+                during.append(seconds)
+                ownDuring.append(own)
+            } else {
+                between.append(seconds)
+                ownBetween.append(own)
+            }
         }
         guard !during.isEmpty, !between.isEmpty else { return }
         let timings = (between: Timing(seconds: between), during: Timing(seconds: during))
-        try print(line("turn", timings.between, count: between.count))
+        var calm = line("turn", timings.between, count: between.count)
+        calm.ownPauseMicroseconds = Timing(seconds: ownBetween).longest
+        try print(calm)
         var line = line("turn_in_checkpoint", timings.during, count: during.count)
         line.ratio = timings.during.p99 / timings.between.p99
         line.pauseMicroseconds = timings.during.longest
+        line.ownPauseMicroseconds = Timing(seconds: ownDuring).longest
         try print(line)
+    }
+
+    /// Processor time of this thread, as the scheduler counts it in nanoseconds; 0 where it does not say.
+    private static func ownSeconds() -> Double {
+        let told = (try? String(contentsOfFile: "/proc/thread-self/schedstat", encoding: .utf8)) ?? ""
+        return told.split(separator: " ").first.flatMap { Double($0) }.map { $0 / 1e9 } ?? 0
     }
 
     private static func line(_ name: String, _ timing: Timing, count: Int) -> BenchLine {

@@ -16,7 +16,7 @@ public struct LearnerConfiguration: Sendable, Equatable {
     /// Negatives a step, shared by all its positions.
     public var negatives = 256
     /// The share of negatives drawn uniformly; the rest come from recent events.
-    public var uniformShare: Float = 0.5
+    public var uniformShare: Float = 1
     /// Recent events that negatives are drawn from.
     public var recentEvents = 16_384
     /// 1 subtracts the logarithm of how often a negative is drawn from its score, 0 does not.

@@ -53,6 +53,9 @@ public struct NegativeSampler: Sendable {
         let uniform = recent.isEmpty ? 1 : uniformShare
         logarithms.removeAll(keepingCapacity: true)
         logarithms.append(contentsOf: repeatElement(.nan, count: Self.logarithmsMax))
+        // Each item of a uniform draw stands for itemCount / draws of them: without this the target, which stands for
+        // itself alone, would have won before the best of the others are below it.
+        let constant = Float(log(Double(sample.items.count) / Double(itemCount)))
         for slot in sample.items.indices {
             let item: ItemIndex
             if generator.nextUnit() < uniform {
@@ -62,13 +65,13 @@ public struct NegativeSampler: Sendable {
             }
             sample.items[slot] = item
             sample.logExpectedCounts[slot] =
-                correction == 0 ? 0 : correction * logExpectedCount(item, uniform, itemCount)
+                correction == 0 ? 0 : correction * (logRelativeCount(item, uniform, itemCount) + constant)
         }
     }
 
     /// log of the probability of `item` in one draw, relative to a uniform draw: 0 for an item that
     /// is drawn as often as any.
-    private mutating func logExpectedCount(_ item: ItemIndex, _ uniform: Float, _ itemCount: Int) -> Float {
+    private mutating func logRelativeCount(_ item: ItemIndex, _ uniform: Float, _ itemCount: Int) -> Float {
         let index = Int(item)
         let occurrences = index < recentCounts.count ? Int(recentCounts[index]) : 0
         if occurrences < Self.logarithmsMax, !logarithms[occurrences].isNaN { return logarithms[occurrences] }

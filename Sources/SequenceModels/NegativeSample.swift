@@ -2,8 +2,7 @@
 public struct NegativeSample: Sendable {
     /// Drawn with replacement.
     public var items: [ItemIndex]
-    /// For each, the logarithm of how often it was expected among the draws, up to a constant; 0 where
-    /// no correction is wanted.
+    /// For each, the logarithm of how often it was expected among the draws; 0 where no correction is wanted.
     public var logExpectedCounts: [Float]
 
     public init(count: Int) {

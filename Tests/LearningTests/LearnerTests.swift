@@ -141,6 +141,22 @@ import Testing
         #expect(touched == 0 && version == 1)
     }
 
+    /// With every count known, the denominator of the sampled softmax is that of the full one, but for chance.
+    @Test func negativesStandForAllItems() {
+        var sampler = NegativeSampler(capacity: 10, uniformShare: 0.5)
+        var generator = SeededGenerator(seed: 4)
+        for item in 0..<10 { sampler.observe(ItemIndex(item % 3)) }
+        let masses = (0..<50).map { Double(1 + $0 % 7) }
+        var sample = NegativeSample(count: 20_000)
+        sampler.draw(into: &sample, itemCount: 50, correction: 1, using: &generator)
+        var sum = 0.0
+        for (item, logCount) in zip(sample.items, sample.logExpectedCounts) {
+            sum += masses[Int(item)] / Double.exp(Double(logCount))
+        }
+        let whole = masses.reduce(0, +)
+        #expect(abs(sum - whole) < 0.05 * whole)
+    }
+
     @Test func negativesFollowTheRecentEvents() {
         var sampler = NegativeSampler(capacity: 10, uniformShare: 0.5)
         var generator = SeededGenerator(seed: 9)
@@ -153,9 +169,9 @@ import Testing
         #expect(abs(share - (0.5 / 100 + 0.25)) < 0.03)
         #expect(sample.items.allSatisfy { (0..<100).contains($0) })
         for (item, correction) in zip(sample.items, sample.logExpectedCounts) {
-            // Relative to a uniform draw: .5 + .5 * share * 100.
-            let relative = item == 3 || item == 4 ? 0.5 + 0.5 * 0.5 * 100 : 0.5
-            #expect(abs(Double(correction) - Double.log(relative)) < 1e-5)
+            // Of 4000 draws half are uniform over 100 items, the others are shared by two.
+            let expected = item == 3 || item == 4 ? 2000 / 100.0 + 1000 : 2000 / 100.0
+            #expect(abs(Double(correction) - Double.log(expected)) < 1e-5)
         }
         var restored = NegativeSampler(capacity: 10, uniformShare: 0.5)
         restored.restore(recent: sampler.recent, nextSlot: sampler.nextSlot)
@@ -168,4 +184,5 @@ import Testing
 
 extension Double {
     fileprivate static func log(_ value: Double) -> Double { Foundation.log(value) }
+    fileprivate static func exp(_ value: Double) -> Double { Foundation.exp(value) }
 }

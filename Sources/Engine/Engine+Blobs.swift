@@ -73,7 +73,7 @@ extension Engine {
     /// What scores the lists that are out, and what is to be done about their scores.
     private mutating func takeScoringBlobs(into blobs: inout [String: [UInt8]]) {
         var layout = ByteWriter()
-        layout.write(Self.layout)
+        layout.write(Self.stateLayout)
         blobs[BlobName.layout] = layout.bytes
         var neighbors = ByteWriter()
         neighbors.write(UInt32(yardsticks.neighbors.map { $0.sessionCount + 1 } ?? 0))

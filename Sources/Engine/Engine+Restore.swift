@@ -144,7 +144,7 @@ public struct EngineRestorer: ~Copyable {
         }
         var reader = ByteReader(written)
         let layout = try reader.read(UInt32.self)
-        guard layout == Engine.layout, oldRows == 0 else { throw .inconsistent("rows of layout \(layout) and others") }
+        guard (Engine.layout...Engine.stateLayout).contains(layout), oldRows == 0 else { throw .inconsistent("rows of layout \(layout) and others") }
         guard newRows == 0 || Int(largestNamed) < engine.catalog.count else {
             throw .inconsistent("item row \(largestNamed) follows another, and does not exist")
         }

@@ -7,7 +7,8 @@ internal import Tensors
 /// Goes on from what a checkpoint has that is not a row.
 extension Engine {
     mutating func restore(blobs: [String: [UInt8]]) throws(PayloadError) {
-        for member in members { try member.restore(blobs) }
+        let hasHeads = try Self.hasRepeatHeads(blobs)
+        for member in members { try member.restore(blobs, hasRepeatHead: hasHeads) }
         var scalars = ByteReader(try Self.blob(BlobName.engine, in: blobs))
         sequence = try scalars.read(UInt64.self)
         var written = ByteReader(try Self.blob(BlobName.types, in: blobs))
@@ -68,10 +69,13 @@ extension Engine {
             ring: try Self.blob(BlobName.pools, in: blobs), rowCount: sessions.rowCount, itemCount: catalog.count
         ) { slot throws(PayloadError) in try Self.blob(BlobName.pool(slot), in: blobs) }
         var judged = ByteReader(try Self.blob(BlobName.guards, in: blobs))
+        let hasHeads = try Self.hasRepeatHeads(blobs)
         for place in members.indices {
             try guards[place].restore(from: &judged)
-            try members[place].learner.restoreGood(try Self.blob(BlobName.good(members[place].kind), in: blobs))
-            writtenGoodPoints[place] = members[place].learner.goodPoint
+            let good = try Self.blob(BlobName.good(members[place].kind), in: blobs)
+            try members[place].learner.restoreGood(good, hasRepeatHead: hasHeads)
+            // What is written of an older state has to be written anew.
+            writtenGoodPoints[place] = hasHeads ? members[place].learner.goodPoint : 0
         }
         var scored = ByteReader(try Self.blob(BlobName.quality, in: blobs))
         while !scored.isAtEnd {
@@ -139,8 +143,8 @@ extension Engine {
 
 extension NeuralMember {
     /// Takes over the dense tensors and the learner's counts and chance.
-    func restore(_ blobs: [String: [UInt8]]) throws(PayloadError) {
-        try learner.restoreTensors { name, part throws(PayloadError) in
+    func restore(_ blobs: [String: [UInt8]], hasRepeatHead: Bool) throws(PayloadError) {
+        try learner.restoreTensors(hasRepeatHead: hasRepeatHead) { name, part throws(PayloadError) in
             try Engine.blob(Engine.BlobName.tensor(name, part), in: blobs)
         }
         var scalars = ByteReader(try Engine.blob(Engine.BlobName.learner(kind), in: blobs))

@@ -15,6 +15,8 @@ final class FloatTwin {
     private var scores: Matrix
     private var candidates: TopK
     private var count = 0
+    /// The session's own items.
+    private var repeated: [ItemIndex] = []
 
     init(of member: NeuralMember, candidatesMax: Int) {
         batch = SequenceBatch(positionsMax: member.window)
@@ -37,6 +39,9 @@ final class FloatTwin {
         member.learner.encoder.forward(batch, member.learner.table, dropout: &dropout)
         let last = batch.positionCount - 1
         member.learner.encoder.withHidden { states in hidden.copyRow(0, from: states, row: last) }
+        let head = member.learner.encoder.repeatHead
+        RepeatHead.items(of: Array(window.suffix(member.window)).span, into: &repeated)
+        let additions = repeated.indices.map { head.addition(place: $0, after: hidden, row: 0) }
         if let temperature = member.learner.configuration.temperature {
             hidden.normalizeRow(0)
             hidden.scaleRow(0, by: 1 / temperature)
@@ -46,6 +51,7 @@ final class FloatTwin {
         scores.withMutableRow(0) { scores in
             member.learner.table.biases.withRow(0) { biases in
                 for item in 0..<count { scores[item] += biases[item] }
+                for (item, addition) in zip(repeated, additions) { scores[Int(item)] += addition }
             }
         }
     }

@@ -38,12 +38,17 @@ extension Learner {
     }
 
     /// Goes on from ``goodBytes``.
-    public mutating func restoreGood(_ bytes: [UInt8]) throws(PayloadError) {
+    ///
+    /// - Parameter hasRepeatHead: as in ``restoreTensors(hasRepeatHead:_:)``.
+    public mutating func restoreGood(_ bytes: [UInt8], hasRepeatHead: Bool) throws(PayloadError) {
         var reader = ByteReader(bytes)
         let point = try reader.read(UInt32.self)
         let step = Int(clamping: try reader.read(UInt64.self))
         var dense: [[Float]] = []
-        for tensor in good.dense { dense.append(try Self.floats(tensor.count, from: &reader)) }
+        // The head's tensors are an encoder's last ones.
+        let new = hasRepeatHead ? 0 : RepeatHead.tensors * TensorPart.allCases.count
+        for tensor in good.dense.dropLast(new) { dense.append(try Self.floats(tensor.count, from: &reader)) }
+        dense += good.dense.suffix(new)
         guard reader.isAtEnd, good.restore(point: point, dense: dense, optimizerStep: step) else {
             throw .inconsistent("the last good parameters")
         }

@@ -36,13 +36,15 @@ extension Learner {
 
     /// Takes over the values and both moments of every dense tensor, each row-major floats.
     ///
-    /// - Parameter bytes: what was stored of the tensor of a name.
+    /// - Parameters:
+    ///   - hasRepeatHead: false for a state that is older than the repeat head, which then begins anew.
+    ///   - bytes: what was stored of the tensor of a name.
     public mutating func restoreTensors(
-        _ bytes: (String, TensorPart) throws(PayloadError) -> [UInt8]
+        hasRepeatHead: Bool, _ bytes: (String, TensorPart) throws(PayloadError) -> [UInt8]
     ) throws(PayloadError) {
         var failure: PayloadError?
         encoder.forEachParameter { parameter in
-            guard failure == nil else { return }
+            guard failure == nil, hasRepeatHead || !RepeatHead.owns(parameter.name) else { return }
             do throws(PayloadError) {
                 let name = parameter.name
                 try Self.read(try bytes(name, .value), into: &parameter.value, name)

@@ -147,7 +147,8 @@ public struct Learner: ~Copyable {
         for item in batch.targets { table.prefetch(item) }
         encoder.forward(batch, table, dropout: &dropout)
         let sum = encoder.withHidden { hidden in
-            let sum = loss.lossAndGradient(hidden: hidden, batch, negatives, table, rows: &rows)
+            let sum = loss.lossAndGradient(
+                hidden: hidden, batch, negatives, table, head: encoder.repeatHead, rows: &rows)
             guard configuration.distillation > 0 else { return sum }
             let distilled = distill(hidden)
             rememberWindows(hidden)

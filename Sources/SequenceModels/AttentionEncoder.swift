@@ -13,6 +13,7 @@ public final class AttentionEncoder: SequenceEncoder {
     public internal(set) var features: InputFeatures
     public let blocks: [AttentionBlock]
     public internal(set) var finalNorm: NormLayer
+    public let repeatHead: RepeatHead
 
     private var layout: WindowLayout
     private var scratch: AttentionScratch
@@ -40,6 +41,7 @@ public final class AttentionEncoder: SequenceEncoder {
         }
         self.blocks = blocks
         finalNorm = NormLayer("attention.norm", positionsMax: positionsMax, dimensions: dimensions)
+        repeatHead = RepeatHead(prefix: "attention", positionsMax: positionsMax, dimensions: dimensions)
         layout = WindowLayout(positionsMax: positionsMax)
         scratch = AttentionScratch(configuration, positionsMax: positionsMax, dimensions: dimensions)
         inputs = Matrix(rows: positionsMax, columns: dimensions)
@@ -91,5 +93,6 @@ public final class AttentionEncoder: SequenceEncoder {
         features.forEachParameter(body)
         for block in blocks { block.forEachParameter(body) }
         finalNorm.forEachParameter(body)
+        repeatHead.forEachParameter(body)
     }
 }

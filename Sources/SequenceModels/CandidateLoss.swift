@@ -10,8 +10,9 @@ public import Tensors
 public struct CandidateLoss: ~Copyable {
     private let loss: Loss
     private let temperature: Float?
-    /// The candidates of the step.
+    /// The candidates of the step, and where they stand.
     private var items: [ItemIndex] = []
+    private var columns: NegativeColumns
     /// Their vectors, of length one where there is a temperature, [C x D].
     private var vectors: Matrix
     /// 1 / |E|, or 1 without a temperature.
@@ -47,6 +48,7 @@ public struct CandidateLoss: ~Copyable {
         self.temperature = temperature
         self.positionsMax = positionsMax
         self.candidatesMax = candidatesMax
+        columns = NegativeColumns(count: loss == .fullSoftmax ? 0 : candidatesMax)
         vectors = Matrix(rows: candidatesMax, columns: dimensions)
         vectorInverses = [Float](repeating: 1, count: candidatesMax)
         offsets = [Float](repeating: 0, count: candidatesMax)
@@ -67,16 +69,19 @@ public struct CandidateLoss: ~Copyable {
     /// - Returns: the weighted sum of the positions' losses.
     public mutating func lossAndGradient(
         hidden: borrowing Matrix, _ batch: SequenceBatch, _ negatives: NegativeSample,
-        _ table: borrowing EmbeddingTable, rows: inout RowGradients
+        _ table: borrowing EmbeddingTable, head: RepeatHead?, rows: inout RowGradients
     ) -> Float {
         precondition(batch.positionCount <= positionsMax, "the batch fits the workspace")
         gatherCandidates(negatives, table)
+        head?.forward(hidden, positions: batch.positionCount)
         var sum: Float = 0
         var first = 0
         while first < batch.positionCount {
             let block = first..<min(first + Self.blockMax, batch.positionCount)
             score(block, hidden, batch, table)
+            if let head { add(head, block, batch) }
             for position in block { sum += differentiate(position - first, position, batch, table) }
+            if let head { propagate(to: head, block, batch) }
             propagate(block, batch, rows: &rows)
             first = block.upperBound
         }
@@ -87,10 +92,11 @@ public struct CandidateLoss: ~Copyable {
             rows.add(item, from: vectorGradient, row: row, scale: 1)
             rows.addBias(item, biasGradient[row])
         }
+        head?.backward(hidden, positions: batch.positionCount, addingTo: &hiddenGradient)
         return sum
     }
 
-    /// The column of a position's target.
+    /// The column of a position's target; of any item where all are candidates.
     private func column(of target: ItemIndex) -> Int { loss == .fullSoftmax ? Int(target) : items.count }
 
     private mutating func gatherCandidates(_ negatives: NegativeSample, _ table: borrowing EmbeddingTable) {
@@ -99,6 +105,7 @@ public struct CandidateLoss: ~Copyable {
             items.append(contentsOf: 0..<ItemIndex(table.count))
         } else if loss.drawsNegatives {
             items.append(contentsOf: negatives.items)
+            columns.arrange(items)
         }
         precondition(items.count <= candidatesMax, "the candidates fit the workspace")
         for (row, item) in items.enumerated() {
@@ -131,6 +138,35 @@ public struct CandidateLoss: ~Copyable {
             targetInverses[row] = targets.take(row, of: table.vectors, row: Int(target), normalizing: temperature != nil)
             let score = states.withRow(row) { state in targets.withRow(row) { dot(state, $0) } }
             scores[row, items.count] = score + table.biases[0, Int(target)]
+        }
+    }
+
+    /// Adds what the head says of the session's own items, as `SampledSoftmax` does.
+    private mutating func add(_ head: RepeatHead, _ block: Range<Int>, _ batch: SequenceBatch) {
+        for position in block {
+            let (row, target) = (position - block.lowerBound, batch.targets[position])
+            for (place, index) in batch.recents[position].enumerated() {
+                let (item, addition) = (batch.recentItems[index], head.addition(position, place: place))
+                if item == target || loss == .fullSoftmax {
+                    scores[row, column(of: item)] += addition
+                } else {
+                    columns.add(addition, to: &scores, row: row, of: item)
+                }
+            }
+        }
+    }
+
+    private func propagate(to head: RepeatHead, _ block: Range<Int>, _ batch: SequenceBatch) {
+        for position in block {
+            let (row, target) = (position - block.lowerBound, batch.targets[position])
+            head.beginGradient(position)
+            for (place, index) in batch.recents[position].enumerated() {
+                let item = batch.recentItems[index]
+                let isAlone = item == target || loss == .fullSoftmax
+                head.addGradient(
+                    position, place: place,
+                    isAlone ? scores[row, column(of: item)] : columns.sum(scores, row: row, of: item))
+            }
         }
     }
 

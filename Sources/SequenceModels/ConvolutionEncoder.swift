@@ -10,6 +10,7 @@ public final class ConvolutionEncoder: SequenceEncoder {
 
     public internal(set) var features: InputFeatures
     public let network: Network
+    public let repeatHead: RepeatHead
 
     /// What is behind the encoder.
     public enum Network {
@@ -51,6 +52,7 @@ public final class ConvolutionEncoder: SequenceEncoder {
             }
             network = .dilated(blocks)
         }
+        repeatHead = RepeatHead(prefix: "convolution", positionsMax: positionsMax, dimensions: dimensions)
         layout = WindowLayout(positionsMax: positionsMax)
         inputs = Matrix(rows: positionsMax, columns: dimensions)
         mask = Matrix(rows: positionsMax, columns: dimensions)
@@ -107,5 +109,6 @@ public final class ConvolutionEncoder: SequenceEncoder {
         case .textbook(let textbook): textbook.forEachParameter(body)
         case .dilated(let blocks): for block in blocks { block.forEachParameter(body) }
         }
+        repeatHead.forEachParameter(body)
     }
 }

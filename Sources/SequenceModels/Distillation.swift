@@ -28,7 +28,7 @@ public struct OldScores: Sendable, Equatable {
 extension NextItemLoss {
     /// Adds what keeps a state's scores as they were (knowledge distillation, Hinton, Vinyals and Dean 2015; over
     /// replayed sessions as in ADER, Mi, Lin and Faltings 2020): weight · -Σ share log softmax(score), over the K
-    /// items of `old`. The gradient is added to that of ``lossAndGradient(hidden:_:_:_:rows:)``, which comes before.
+    /// items of `old`. The gradient is added to that of ``lossAndGradient(hidden:_:_:_:head:rows:)``, which comes before.
     ///
     /// - Returns: the same number.
     public mutating func distill(

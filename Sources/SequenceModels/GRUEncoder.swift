@@ -5,6 +5,7 @@ public import Tensors
 /// The recurrent encoder: one `GRU` over the events of a session.
 public final class GRUEncoder: SequenceEncoder {
     public internal(set) var parameters: GRUParameters
+    public let repeatHead: RepeatHead
     private var activations: GRUActivations
 
     public var dimensions: Int { parameters.dimensions }
@@ -12,6 +13,7 @@ public final class GRUEncoder: SequenceEncoder {
 
     public init(positionsMax: Int, dimensions: Int, using generator: inout SeededGenerator) {
         parameters = GRUParameters(dimensions: dimensions, using: &generator)
+        repeatHead = RepeatHead(prefix: "gru", positionsMax: positionsMax, dimensions: dimensions)
         activations = GRUActivations(positionsMax: positionsMax, dimensions: dimensions)
     }
 
@@ -28,5 +30,8 @@ public final class GRUEncoder: SequenceEncoder {
         GRU.backward(&parameters, batch, hiddenGradient: hiddenGradient, &activations, rows: &rows)
     }
 
-    public func forEachParameter(_ body: (inout Parameter) -> Void) { parameters.forEachParameter(body) }
+    public func forEachParameter(_ body: (inout Parameter) -> Void) {
+        parameters.forEachParameter(body)
+        repeatHead.forEachParameter(body)
+    }
 }

@@ -31,15 +31,15 @@ public enum NextItemLoss: ~Copyable {
     /// As `SampledSoftmax.lossAndGradient`.
     public mutating func lossAndGradient(
         hidden: borrowing Matrix, _ batch: SequenceBatch, _ negatives: NegativeSample,
-        _ table: borrowing EmbeddingTable, rows: inout RowGradients
+        _ table: borrowing EmbeddingTable, head: RepeatHead?, rows: inout RowGradients
     ) -> Float {
         switch consume self {
         case .softmax(var softmax):
-            let sum = softmax.lossAndGradient(hidden: hidden, batch, negatives, table, rows: &rows)
+            let sum = softmax.lossAndGradient(hidden: hidden, batch, negatives, table, head: head, rows: &rows)
             self = .softmax(softmax)
             return sum
         case .candidates(var candidates):
-            let sum = candidates.lossAndGradient(hidden: hidden, batch, negatives, table, rows: &rows)
+            let sum = candidates.lossAndGradient(hidden: hidden, batch, negatives, table, head: head, rows: &rows)
             self = .candidates(candidates)
             return sum
         }

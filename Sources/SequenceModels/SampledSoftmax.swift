@@ -25,6 +25,9 @@ public struct SampledSoftmax: ~Copyable {
     /// dL/dE of the negatives, [N x D].
     private var negativeGradient: Matrix
 
+    /// Where the negatives stand.
+    private var columns: NegativeColumns
+
     public let positionsMax: Int
     public let negativesMax: Int
 
@@ -42,6 +45,7 @@ public struct SampledSoftmax: ~Copyable {
         offsets = Matrix(rows: 1, columns: negativesMax + 1)
         logits = Matrix(rows: positionsMax, columns: negativesMax + 1)
         logitsGradientSum = Matrix(rows: 1, columns: negativesMax + 1)
+        columns = NegativeColumns(count: negativesMax)
         hiddenGradient = Matrix(rows: positionsMax, columns: dimensions)
         negativeGradient = Matrix(rows: negativesMax, columns: dimensions)
     }
@@ -49,21 +53,26 @@ public struct SampledSoftmax: ~Copyable {
     /// The loss of a batch, and its gradient: with respect to the hidden states in
     /// ``hiddenGradient``, with respect to the item rows added to `rows`.
     ///
+    /// - Parameter head: adds to the scores of a session's own items; its gradient is added to.
     /// - Returns: the weighted sum of the positions' cross-entropies, in nats. The gradient is of this sum.
     public mutating func lossAndGradient(
         hidden: borrowing Matrix, _ batch: SequenceBatch, _ negatives: NegativeSample,
-        _ table: borrowing EmbeddingTable, rows: inout RowGradients
+        _ table: borrowing EmbeddingTable, head: RepeatHead?, rows: inout RowGradients
     ) -> Float {
         precondition(
             batch.positionCount <= positionsMax && negatives.items.count == negativesMax,
             "the batch and its negatives fit the workspace")
         rows.admit(negatives.items)
+        columns.arrange(negatives.items)
         score(hidden: hidden, batch, negatives, table)
+        if let head { add(head, hidden, batch) }
         var loss: Float = 0
         for position in 0..<batch.positionCount {
             loss += differentiateRow(position, weight: batch.weights[position])
         }
+        if let head { propagate(to: head, batch) }
         propagate(hidden: hidden, batch, negatives, table, rows: &rows)
+        head?.backward(hidden, positions: batch.positionCount, addingTo: &hiddenGradient)
         return loss
     }
 
@@ -95,10 +104,34 @@ public struct SampledSoftmax: ~Copyable {
                     table.vectors.withRow(Int(target)) { dot(hidden, $0) }
                 } + table.biases[0, Int(target)]
             logits.addRow(position, from: offsets, row: 0, scale: 1)
-            logits.withMutableRow(position) { row in
-                // A negative that is the target would push against it.
-                for (column, item) in negatives.items.enumerated() where item == target { row[column] = -.infinity }
-                row[negativesMax] = targetScore
+            // A negative that is the target would push against it.
+            columns.add(-.infinity, to: &logits, row: position, of: target)
+            logits[position, negativesMax] = targetScore
+        }
+    }
+
+    /// Adds what the head says of the session's own items where they are the target, or negatives by chance, as
+    /// others are: were they always candidates, they alone would always be pushed down.
+    private mutating func add(_ head: RepeatHead, _ hidden: borrowing Matrix, _ batch: SequenceBatch) {
+        head.forward(hidden, positions: batch.positionCount)
+        for position in 0..<batch.positionCount {
+            for (place, index) in batch.recents[position].enumerated() {
+                let (item, addition) = (batch.recentItems[index], head.addition(position, place: place))
+                if item == batch.targets[position] { logits[position, negativesMax] += addition }
+                columns.add(addition, to: &logits, row: position, of: item)
+            }
+        }
+    }
+
+    /// Hands on the gradient of what was added.
+    private func propagate(to head: RepeatHead, _ batch: SequenceBatch) {
+        for position in 0..<batch.positionCount {
+            head.beginGradient(position)
+            for (place, index) in batch.recents[position].enumerated() {
+                let item = batch.recentItems[index]
+                let isTarget = item == batch.targets[position]
+                let slope = isTarget ? logits[position, negativesMax] : columns.sum(logits, row: position, of: item)
+                if slope != 0 { head.addGradient(position, place: place, slope) }
             }
         }
     }

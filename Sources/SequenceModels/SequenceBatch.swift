@@ -12,6 +12,10 @@ public struct SequenceBatch: Sendable {
     public private(set) var types: [UInt8] = []
     public private(set) var gaps: [UInt8] = []
     public private(set) var repetitions: [UInt8] = []
+    /// For each position, where in ``recentItems`` the different items stand that its window has met by then.
+    public private(set) var recents: [Range<Int>] = []
+    /// See ``RepeatHead/items(of:)``.
+    public private(set) var recentItems: [ItemIndex] = []
     /// The item that followed it.
     public private(set) var targets: [ItemIndex] = []
     /// The number that came with the target, where one did.
@@ -26,6 +30,7 @@ public struct SequenceBatch: Sendable {
     /// The windows as they were added, laid end to end.
     private var events: [SessionEvent] = []
     private var eventRepetitions: [UInt8] = []
+    private var eventRecents: [Range<Int>] = []
     private var eventWeights: [Float] = []
     private var windows: [(start: Int, length: Int)] = []
 
@@ -45,6 +50,8 @@ public struct SequenceBatch: Sendable {
     public mutating func removeAll() {
         events.removeAll(keepingCapacity: true)
         eventRepetitions.removeAll(keepingCapacity: true)
+        eventRecents.removeAll(keepingCapacity: true)
+        recentItems.removeAll(keepingCapacity: true)
         eventWeights.removeAll(keepingCapacity: true)
         windows.removeAll(keepingCapacity: true)
         positionCount = 0
@@ -62,9 +69,22 @@ public struct SequenceBatch: Sendable {
             events.append(sequence[index])
             eventRepetitions.append(UInt8(SessionEvent.repetition(index, in: sequence)))
             eventWeights.append(index < length ? weight(index) : 0)
+            meet(sequence[index].item, isFirst: index == 0)
         }
         positionCount += length
         return true
+    }
+
+    /// Puts an item before the other items of its window.
+    private mutating func meet(_ item: ItemIndex, isFirst: Bool) {
+        let start = recentItems.count
+        recentItems.append(item)
+        if !isFirst, let before = eventRecents.last {
+            for place in before where recentItems[place] != item && recentItems.count - start < RepeatHead.itemsMax {
+                recentItems.append(recentItems[place])
+            }
+        }
+        eventRecents.append(start..<recentItems.count)
     }
 
     /// Parts of at most so many positions, or of one window, in the order in which windows were added.
@@ -99,6 +119,7 @@ public struct SequenceBatch: Sendable {
         types.removeAll(keepingCapacity: true)
         gaps.removeAll(keepingCapacity: true)
         repetitions.removeAll(keepingCapacity: true)
+        recents.removeAll(keepingCapacity: true)
         targets.removeAll(keepingCapacity: true)
         targetValues.removeAll(keepingCapacity: true)
         weights.removeAll(keepingCapacity: true)
@@ -113,6 +134,7 @@ public struct SequenceBatch: Sendable {
                 types.append(events[place].type)
                 gaps.append(events[place].gap)
                 repetitions.append(eventRepetitions[place])
+                recents.append(eventRecents[place])
                 targets.append(events[place + 1].item)
                 targetValues.append(events[place + 1].value)
                 weights.append(eventWeights[place])

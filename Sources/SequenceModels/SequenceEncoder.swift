@@ -13,6 +13,9 @@ public protocol SequenceEncoder: AnyObject {
     /// The most positions in one batch.
     var positionsMax: Int { get }
 
+    /// What its states add to the scores of a session's own items.
+    var repeatHead: RepeatHead { get }
+
     /// Encodes every window of `batch`, which is arranged; ``withHidden(_:)`` then gives the states.
     ///
     /// - Parameter dropout: what is left out by chance in this step; `Dropout.none` outside training.

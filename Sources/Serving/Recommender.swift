@@ -14,6 +14,15 @@ public struct Recommender: ~Copyable {
     private var hidden: Matrix
     /// The best candidates of the last ranking, a list a slot, in falling score order.
     public private(set) var candidates: [TopK]
+    /// The sessions' own items, a list a slot.
+    private var repeated: [[RepeatedItem]]
+    /// Candidates that are wanted, a number a slot.
+    private var limits: [Int]
+    /// A list in the making.
+    private var settled: TopK
+    private var sessionItems: [ItemIndex] = []
+    /// Scores of the session's own items.
+    private var repeatedScores: [Float] = []
 
     /// Sessions that are ranked together at most.
     public static let sessionsMax = QuantizedQueries.scanMax
@@ -30,7 +39,11 @@ public struct Recommender: ~Copyable {
     ///   - mode: how lists are found in a snapshot that has an index.
     public init(dimensions: Int, candidatesMax: Int, index mode: IndexMode) {
         choice = RankingChoice(mode: mode)
+        let candidatesMax = candidatesMax + RepeatHead.itemsMax
         found = (0..<Self.sessionsMax).map { _ in TopK(capacity: candidatesMax) }
+        settled = TopK(capacity: candidatesMax)
+        repeated = (0..<Self.sessionsMax).map { _ in [] }
+        limits = [Int](repeating: 0, count: Self.sessionsMax)
         queries = QuantizedQueries(capacity: Self.sessionsMax, columns: dimensions)
         hidden = Matrix(rows: 1, columns: dimensions)
         candidates = (0..<Self.sessionsMax).map { _ in TopK(capacity: candidatesMax) }
@@ -56,12 +69,55 @@ public struct Recommender: ~Copyable {
         _ window: Span<SessionEvent>, in snapshot: borrowing Snapshot, limit: Int, into slot: Int
     ) throws(TensorError) {
         try snapshot.encoder.encode(window, items: snapshot.items, into: &hidden)
+        findRepeats(window, in: snapshot, slot)
         if let temperature = snapshot.temperature {
             hidden.normalizeRow(0)
             hidden.scaleRow(0, by: 1 / temperature)
         }
         try queries.quantize(hidden, row: 0, into: slot)
-        candidates[slot].removeAll(limit: limit)
+        limits[slot] = limit
+        candidates[slot].removeAll(limit: limit + repeated[slot].count)
+    }
+
+    private mutating func findRepeats(_ window: Span<SessionEvent>, in snapshot: borrowing Snapshot, _ slot: Int) {
+        RepeatHead.items(of: window, into: &sessionItems)
+        repeated[slot].removeAll(keepingCapacity: true)
+        for item in sessionItems { repeated[slot].append(RepeatedItem(item: item, addition: 0)) }
+        snapshot.repeats.add(to: &repeated[slot], after: hidden)
+    }
+
+    /// Puts the session's own items where they belong with what is added to their scores: the other candidates were
+    /// ranked to so many places more.
+    private mutating func settle(_ slot: Int, in snapshot: borrowing Snapshot) {
+        let own = repeated[slot]
+        guard !own.isEmpty else { return }
+        settled.removeAll(limit: limits[slot])
+        for place in 0..<candidates[slot].count {
+            let (item, score) = (candidates[slot].index(at: place), candidates[slot].score(at: place))
+            if !own.contains(where: { Int($0.item) == item }) { settled.insert(index: item, score: score) }
+        }
+        score(sessionItems: own, slot, in: snapshot)
+        // The score of a hidden item is -∞: it is not taken.
+        for place in own.indices {
+            let score = repeatedScores[place]
+            settled.insert(index: Int(own[place].item), score: score)
+        }
+        let list = candidates[slot]
+        candidates[slot] = settled
+        settled = list
+    }
+
+    private mutating func score(sessionItems own: [RepeatedItem], _ slot: Int, in snapshot: borrowing Snapshot) {
+        sessionItems.removeAll(keepingCapacity: true)
+        for repeated in own { sessionItems.append(repeated.item) }
+        // Taken out for the call: both are parts of one value.
+        var scores = exchange(&repeatedScores, with: [])
+        scores.removeAll(keepingCapacity: true)
+        scores.append(contentsOf: repeatElement(0, count: own.count))
+        var target = scores.mutableSpan
+        snapshot.items.scores(of: sessionItems.span, queries, slot, into: &target)
+        for place in own.indices { target[place] += own[place].addition }
+        repeatedScores = scores
     }
 
     /// Ranks every item of the snapshot for the sessions in the first `count` slots, into ``candidates``.
@@ -72,11 +128,13 @@ public struct Recommender: ~Copyable {
             snapshot.rankApproximately(queries, count, reach: choice.reach, using: &probe, into: &candidates)
         case .both: compare(count, in: snapshot)
         }
+        for slot in 0..<count { settle(slot, in: snapshot) }
     }
 
     /// The same without the index, which knows of no hidden item.
     public mutating func rankExactly(_ count: Int, in snapshot: borrowing Snapshot) {
         snapshot.items.topK(queries, count: count, into: &candidates)
+        for slot in 0..<count { settle(slot, in: snapshot) }
     }
 
     /// Ranks both ways; the exact lists are the ones that count.
@@ -108,5 +166,9 @@ public struct Recommender: ~Copyable {
         of items: Span<ItemIndex>, _ slot: Int, in snapshot: borrowing Snapshot, into scores: inout MutableSpan<Float>
     ) {
         snapshot.items.scores(of: items, queries, slot, into: &scores)
+        let own = repeated[slot]
+        for place in items.indices {
+            if let repeated = own.first(where: { $0.item == items[place] }) { scores[place] += repeated.addition }
+        }
     }
 }

@@ -12,6 +12,7 @@ public struct Snapshot: ~Copyable {
     private var index: ClusteredIndex
     private let indexedItemsMin: Int
     let encoder: any QuantizedEncoder
+    var repeats: ServedRepeats
     public let dimensions: Int
     /// What cosines are divided by where items are compared by direction, their rows of length one; else nil.
     public var temperature: Float?
@@ -26,6 +27,7 @@ public struct Snapshot: ~Copyable {
         index = ClusteredIndex(capacity: mode == .exact ? 1 : capacity, columns: encoder.dimensions)
         items = QuantizedTable(capacity: capacity, columns: dimensions)
         self.encoder = Self.twin(of: encoder)
+        repeats = ServedRepeats(encoder.repeatHead, dimensions: encoder.dimensions)
     }
 
     private static func twin(of encoder: any SequenceEncoder) -> any QuantizedEncoder {
@@ -43,6 +45,7 @@ public struct Snapshot: ~Copyable {
     ///   old, half new, and the caller restores the last good parameters.
     public mutating func refreshEncoder() throws(TensorError) {
         try encoder.refresh()
+        try repeats.refresh()
     }
 
     /// Takes over the newest row of one item.

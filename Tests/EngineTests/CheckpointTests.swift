@@ -174,6 +174,28 @@ import Testing
         #expect(refusal(stored, configuration)?.contains("layout") == true)
     }
 
+    /// Layout 2 was without the repeat heads: they begin at zero, and are written from then on.
+    @Test func aStateWithoutRepeatHeadsIsReadAndWrittenAnew() throws {
+        let configuration = Fixture.configuration { $0.encoder = .ensemble }
+        var engine = try Engine(configuration)
+        _ = try engine.takeAll(Fixture.circle(300))
+        var stored = Stored()
+        stored.take(engine.takeCheckpoint())
+        stored.blobs["layout"] = [2, 0, 0, 0]
+        for name in stored.blobs.keys where name.contains("repeat_head") { stored.blobs[name] = nil }
+        // Six kinds, each 16 weights and a bias, with two moments each.
+        for name in ["good.gru", "good.attention"] { stored.blobs[name]?.removeLast(4 * 6 * 17 * 3) }
+        var restored = try stored.engine(configuration)
+        #expect(restored.modelVersion == engine.modelVersion)
+        for name in ["gru.repeat_head.weight", "attention.repeat_head.bias"] {
+            #expect(engine.tensorBytes(name)?.contains { $0 != 0 } == true)
+            #expect(restored.tensorBytes(name)?.allSatisfy { $0 == 0 } == true)
+        }
+        stored.take(restored.takeCheckpoint())
+        var again = try stored.engine(configuration)
+        expectSame(&restored, &again)
+    }
+
     @Test func aCheckpointHoldsOnlyWhatChanged() throws {
         var engine = try Engine(Fixture.configuration { $0.learner.replayRatio = 0 })
         _ = try engine.takeAll(Fixture.circle(60))

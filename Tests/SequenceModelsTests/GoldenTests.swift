@@ -54,7 +54,7 @@ import Testing
         #expect(distance(hidden, golden.hidden) < test.tolerance)
 
         let negatives = golden.negativeSample()
-        let total = encoder.withHidden { loss.lossAndGradient(hidden: $0, batch, negatives, table, rows: &rows) }
+        let total = encoder.withHidden { loss.lossAndGradient(hidden: $0, batch, negatives, table, head: nil, rows: &rows) }
         #expect(abs(total - golden.loss) < test.tolerance * abs(golden.loss))
 
         encoder.backward(batch, table, hiddenGradient: loss.hiddenGradient, rows: &rows)
@@ -84,7 +84,7 @@ import Testing
             rows.removeAll()
             encoder.clearGradients()
             encoder.forward(batch, table, dropout: &dropout)
-            losses.append(encoder.withHidden { loss.lossAndGradient(hidden: $0, batch, negatives, table, rows: &rows) })
+            losses.append(encoder.withHidden { loss.lossAndGradient(hidden: $0, batch, negatives, table, head: nil, rows: &rows) })
             encoder.backward(batch, table, hiddenGradient: loss.hiddenGradient, rows: &rows)
             encoder.forEachParameter { if golden.parameters[$0.name] == nil { $0.clearGradient() } }
             table.applyAdagrad(rows, rate: golden.rate, epsilon: golden.epsilon)

@@ -11,7 +11,7 @@ import Testing
     private struct Reference {
         let items = 9
         let width = 5
-        let windows: [[Int]] = [[0, 4, 4, 1], [8, 2], [3, 7, 5, 0, 6, 2]]
+        let windows: [[Int]] = [[0, 4, 4, 1], [8, 2], [3, 7, 5, 3, 6, 7]]
         let weights = [1.0, 0.3, 1, 2, 0, 1, 1, 0.5, 1]
         let negatives = [3, 6, 1, 1]
         let logExpected = [0.2, -0.5, 0, 0]
@@ -19,16 +19,17 @@ import Testing
 
         init(seed: UInt64) {
             var generator = SeededGenerator(seed: seed)
-            let count = items * width + items + 2 * 3 * width * width + 2 * 3 * width
+            let count = items * width + items + 2 * 3 * width * width + 2 * 3 * width + RepeatHead.kinds * (width + 1)
             values = (0..<count).map { _ in Double(generator.nextSymmetric(0.6)) }
         }
 
         var biasStart: Int { items * width }
-        /// W_i, W_h, b_i, b_h begin here.
+        /// W_i, W_h, b_i, b_h, and the repeat head's W and c begin here.
         var tensorStarts: [Int] {
             let square = 3 * width * width
             let first = biasStart + items
-            return [first, first + square, first + 2 * square, first + 2 * square + 3 * width]
+            let head = first + 2 * square + 6 * width
+            return [first, first + square, first + 2 * square, head - 3 * width, head, head + RepeatHead.kinds * width]
         }
 
         func vector(_ item: Int) -> [Double] { Array(values[item * width..<(item + 1) * width]) }
@@ -48,22 +49,28 @@ import Testing
             }
         }
 
-        func score(_ h: [Double], _ item: Int) -> Double {
-            zip(h, vector(item)).reduce(values[biasStart + item]) { $0 + $1.0 * $1.1 }
+        /// - Parameter session: the items read so far.
+        func score(_ h: [Double], _ item: Int, after session: [Int]) -> Double {
+            let score = zip(h, vector(item)).reduce(values[biasStart + item]) { $0 + $1.0 * $1.1 }
+            guard let last = session.lastIndex(of: item) else { return score }
+            let kind = min(Set(session[(last + 1)...]).count, RepeatHead.kinds - 1)
+            return score + gate(kind, weights: 4, bias: 5, h)
         }
 
         var loss: Double {
             var total = 0.0
             var position = 0
             for window in windows {
+                var session: [Int] = []
                 var h = [Double](repeating: 0, count: width)
                 for (item, target) in zip(window, window.dropFirst()) {
                     h = step(vector(item), h)
-                    var sum = exp(score(h, target))
+                    session.append(item)
+                    var sum = exp(score(h, target, after: session))
                     for (place, negative) in negatives.enumerated() where negative != target {
-                        sum += exp(score(h, negative) - logExpected[place])
+                        sum += exp(score(h, negative, after: session) - logExpected[place])
                     }
-                    total += weights[position] * (log(sum) - score(h, target))
+                    total += weights[position] * (log(sum) - score(h, target, after: session))
                     position += 1
                 }
             }
@@ -82,7 +89,7 @@ import Testing
         }
     }
 
-    private static let tensorNames = ["gru.weight_ih", "gru.weight_hh", "gru.bias_ih", "gru.bias_hh"]
+    private static let tensorNames = ["gru.weight_ih", "gru.weight_hh", "gru.bias_ih", "gru.bias_hh", "gru.repeat_head.weight", "gru.repeat_head.bias"]
 
     private func table(_ reference: Reference) -> EmbeddingTable {
         var generator = SeededGenerator(seed: 1)
@@ -130,7 +137,9 @@ import Testing
         var softmax = SampledSoftmax(positionsMax: 9, negativesMax: 4, dimensions: width)
         var rows = RowGradients(slotsMax: 32, dimensions: width)
         encoder.forward(batch, table, dropout: &dropout)
-        let loss = encoder.withHidden { softmax.lossAndGradient(hidden: $0, batch, negatives, table, rows: &rows) }
+        let loss = encoder.withHidden {
+            softmax.lossAndGradient(hidden: $0, batch, negatives, table, head: encoder.repeatHead, rows: &rows)
+        }
         encoder.backward(batch, table, hiddenGradient: softmax.hiddenGradient, rows: &rows)
 
         var values = [Double](repeating: 0, count: reference.biasStart + reference.items)

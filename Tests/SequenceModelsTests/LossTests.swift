@@ -79,7 +79,7 @@ import Testing
             loss, temperature: temperature, positionsMax: positions,
             candidatesMax: max(golden.negatives.count, golden.items), dimensions: width)
         var rows = RowGradients(slotsMax: golden.items, dimensions: width)
-        let value = workspace.lossAndGradient(hidden: hidden, batch(), negatives, table, rows: &rows)
+        let value = workspace.lossAndGradient(hidden: hidden, batch(), negatives, table, head: nil, rows: &rows)
         let dense = rows.dense(items: golden.items, width: width)
         return Result(
             value: value, hidden: workspace.hiddenGradient.values(rows: positions), vectors: dense.vectors,
@@ -176,11 +176,12 @@ import Testing
         var hidden = Matrix(rows: positions, columns: width)
         hidden.take(drawn(positions * width))
         var negatives = NegativeSample(count: 20)
-        negatives.items = (0..<20).map { _ in ItemIndex(generator.next(below: items)) }
+        // The first items often repeat, and are often negatives.
+        negatives.items = (0..<20).map { _ in ItemIndex(generator.next(below: 8)) }
         negatives.logExpectedCounts = drawn(20)
         var batch = SequenceBatch(positionsMax: positions)
         for _ in 0..<positions {
-            let window = [SessionEvent(item: 0), SessionEvent(item: ItemIndex(generator.next(below: items)))]
+            let window = (0..<2).map { _ in SessionEvent(item: ItemIndex(generator.next(below: 6))) }
             batch.append(window.span) { _ in 1 }
         }
         batch.arrange()
@@ -189,8 +190,16 @@ import Testing
             .sampledSoftmax, temperature: nil, positionsMax: positions, candidatesMax: 20, dimensions: width)
         var fastRows = RowGradients(slotsMax: items, dimensions: width)
         var plainRows = RowGradients(slotsMax: items, dimensions: width)
-        let expected = fast.lossAndGradient(hidden: hidden, batch, negatives, table, rows: &fastRows)
-        let result = plain.lossAndGradient(hidden: hidden, batch, negatives, table, rows: &plainRows)
+        let heads = (0..<2).map { _ in RepeatHead(prefix: "", positionsMax: positions, dimensions: width) }
+        for column in 0..<width {
+            let weight = generator.nextSymmetric(0.5)
+            for head in heads { head.weights.value[0, column] = weight }
+        }
+        let expected = fast.lossAndGradient(hidden: hidden, batch, negatives, table, head: heads[0], rows: &fastRows)
+        let result = plain.lossAndGradient(hidden: hidden, batch, negatives, table, head: heads[1], rows: &plainRows)
+        let slopes = heads.map { $0.weights.gradient.values(rows: 1) + $0.biases.gradient.values(rows: 1) }
+        #expect(distance(slopes[0], slopes[1]) < 1e-4)
+        #expect(slopes[0].contains { abs($0) > 1 })
         #expect(abs(result - expected) < 1e-3)
         #expect(distance(fast.hiddenGradient.values(rows: positions), plain.hiddenGradient.values(rows: positions)) < 1e-5)
         let (left, right) = (fastRows.dense(items: items, width: width), plainRows.dense(items: items, width: width))
@@ -210,7 +219,7 @@ import Testing
         var workspace = CandidateLoss(
             try loss(name), temperature: 0.1, positionsMax: 1, candidatesMax: 3, dimensions: 2)
         var rows = RowGradients(slotsMax: 1, dimensions: 2)
-        let value = workspace.lossAndGradient(hidden: hidden, batch, NegativeSample(count: 3), table, rows: &rows)
+        let value = workspace.lossAndGradient(hidden: hidden, batch, NegativeSample(count: 3), table, head: nil, rows: &rows)
         #expect(value.isFinite)
         #expect(workspace.hiddenGradient.values(rows: 1).allSatisfy { $0.isFinite })
         #expect(rows.dense(items: 1, width: 2).vectors.allSatisfy { $0.isFinite })

@@ -41,11 +41,19 @@ import Testing
             batch.arrange()
             var dropout = Dropout.none
             encoder.forward(batch, table, dropout: &dropout)
-            return (0..<items).map { item in
+            var scores = (0..<items).map { item in
                 encoder.withHidden { hidden in
                     hidden.withRow(window.count - 1) { state in table.vectors.withRow(item) { dot(state, $0) } }
                 } + table.biases[0, item]
             }
+            var repeated: [ItemIndex] = []
+            RepeatHead.items(of: window.span, into: &repeated)
+            for (place, item) in repeated.enumerated() {
+                scores[Int(item)] += encoder.withHidden {
+                    encoder.repeatHead.addition(place: place, after: $0, row: window.count - 1)
+                }
+            }
+            return scores
         }
     }
 

@@ -1,7 +1,7 @@
-import SequenceModels
 import Tensors
 import Testing
 
+@testable import SequenceModels
 @testable import Serving
 
 @Suite struct RecommenderTests {
@@ -25,6 +25,12 @@ import Testing
             try snapshot.refreshEncoder()
         }
 
+        /// What the head adds to the item at a place of the session's own items, in float.
+        func addition(place: Int, after window: [SessionEvent]) -> Float {
+            _ = scores(after: window)
+            return encoder.withHidden { encoder.repeatHead.addition(place: place, after: $0, row: window.count - 1) }
+        }
+
         /// The scores of every item after `window`, in float.
         func scores(after window: [SessionEvent]) -> [Float] {
             var batch = SequenceBatch(positionsMax: window.count)
@@ -38,6 +44,53 @@ import Testing
                 } + table.biases[0, item]
             }
         }
+    }
+
+    /// Every item is ranked by what `scores(of:)` says of it, which has the head's part; hidden ones are not ranked.
+    @Test func theSessionsOwnItemsStandWhereTheHeadPutsThem() throws {
+        var model = try Model()
+        let window = ([7, 3, 3, 90, 12, 7, 200, 41, 8] as [ItemIndex]).map { SessionEvent(item: $0) }
+        var recommender = Recommender(dimensions: Self.width, candidatesMax: 50, index: .exact)
+        let without = try scores(model, window, &recommender)
+        for kind in 0..<RepeatHead.kinds {
+            model.encoder.repeatHead.biases.value[0, kind] = kind % 2 == 0 ? 9 : -9
+            for column in 0..<Self.width {
+                model.encoder.repeatHead.weights.value[kind, column] = model.generator.nextSymmetric(2)
+            }
+        }
+        try model.snapshot.refreshEncoder()
+        let with = try scores(model, window, &recommender)
+        let changed = without.indices.filter { without[$0] != with[$0] }
+        #expect(changed == [3, 7, 8, 12, 41, 90, 200])
+        // Newest first: 8, 41, 200, 7, 12, 90, and 3, which counts as the sixth does.
+        for (place, item) in [8, 41, 200, 7, 12, 90, 3].enumerated() {
+            let addition = model.addition(place: place, after: window)
+            #expect(abs(with[item] - without[item] - addition) < 0.05 * (1 + abs(addition)), "item \(item)")
+        }
+        let expected = with.indices.sorted { with[$0] > with[$1] }
+        let listed = (0..<20).map { recommender.candidates[0].index(at: $0) }
+        #expect(listed == Array(expected.prefix(20)))
+        #expect(!Set(listed).isDisjoint(with: changed) && !Set(listed).isSuperset(of: changed))
+
+        let hidden = ItemSet([8, ItemIndex(expected[0])])
+        let biases = model.snapshot.hide(hidden)
+        try recommender.encode(window.span, in: model.snapshot, limit: 20, into: 0)
+        recommender.rankExactly(1, in: model.snapshot)
+        model.snapshot.show(hidden, biases: biases)
+        let shown = expected.filter { !hidden.contains(ItemIndex($0)) }
+        #expect((0..<20).map { recommender.candidates[0].index(at: $0) } == Array(shown.prefix(20)))
+    }
+
+    /// Ranks, and says what every item scored.
+    private func scores(
+        _ model: borrowing Model, _ window: [SessionEvent], _ recommender: inout Recommender
+    ) throws -> [Float] {
+        try recommender.rank(after: window.span, in: model.snapshot, limit: 20)
+        var scores = [Float](repeating: 0, count: Self.items)
+        let all = (0..<ItemIndex(Self.items)).map { $0 }
+        var target = scores.mutableSpan
+        recommender.scores(of: all.span, 0, in: model.snapshot, into: &target)
+        return scores
     }
 
     @Test func int8ListsAreNearlyThoseOfFloat() throws {

@@ -86,12 +86,22 @@ def attention_state(tensors, x):
     return norm(x, "attention.norm")[-1]
 
 
+def scores_after(tensors, model, session, state):
+    """Of every item; a session's own items, by how many others came since, have what the repeat head adds."""
+    scores = tensors[f"{model}.item_embedding"] @ state + tensors[f"{model}.item_bias"]
+    additions = tensors[f"{model}.repeat_head.weight"] @ state + tensors[f"{model}.repeat_head.bias"]
+    newest_first = list(dict.fromkeys(item for item, _ in reversed(session)))
+    for place, item in enumerate(newest_first[:16]):
+        scores[item] += additions[min(place, len(additions) - 1)]
+    return scores
+
+
 values = {"format": "freshet-exported-scores", "version": 1, "torch": torch.__version__, "sessions": SESSIONS, "models": {}}
 for model, state_of in [("gru", gru_state), ("attention", attention_state)]:
     ids, tensors = load(model)
     with torch.no_grad():
         states = [state_of(tensors, inputs(tensors, model, session)) for session in SESSIONS]
-        scores = [tensors[f"{model}.item_embedding"] @ state + tensors[f"{model}.item_bias"] for state in states]
+        scores = [scores_after(tensors, model, session, state) for session, state in zip(SESSIONS, states)]
     values["models"][model] = {"ids": ids, "scores": [[float(f"{score:.9g}") for score in row] for row in scores]}
 json.dump(values, sys.stdout, ensure_ascii=False, separators=(",", ":"))
 print()

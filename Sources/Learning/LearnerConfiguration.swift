@@ -22,7 +22,7 @@ public struct LearnerConfiguration: Sendable, Equatable {
     /// 1 subtracts the logarithm of how often a negative is drawn from its score, 0 does not.
     public var logQCorrection: Float = 1
     /// Replayed windows for each new event.
-    public var replayRatio = 2
+    public var replayRatio = 4
     /// How much it counts that old windows keep their scores, beside the loss; 0 for not at all.
     public var distillation: Float = 0
     /// How item vectors and biases are updated.
@@ -38,7 +38,7 @@ public struct LearnerConfiguration: Sendable, Equatable {
     /// New item vectors are uniform in ±initialLimit.
     public var initialLimit: Float = 0.1
     /// The share of the encoder's inputs that is left out by chance in training, 0..<1.
-    public var dropout: Float = 0.25
+    public var dropout: Float = 0.35
     /// Largest norm of the encoder's gradient.
     public var gradientNormMax: Float = 5
     public var seed: UInt64 = 1

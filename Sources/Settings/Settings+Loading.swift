@@ -149,10 +149,10 @@ extension Settings {
             reader.report(
                 "learning.temperature", "is below \(smallestTemperature), where scores overflow; 0 is for plain products")
         }
-        learning.dropout = reader.number("learning.dropout", default: 0.25, in: 0...0.9)
+        learning.dropout = reader.number("learning.dropout", default: 0.35, in: 0...0.9)
         learning.rollbackDrop = reader.number("learning.rollback_drop", default: 0.5, in: 0...1)
         learning.negatives = reader.integer("learning.negatives", default: 256, in: 16...4096)
-        learning.replayRatio = reader.integer("learning.replay_ratio", default: 2, in: 0...32)
+        learning.replayRatio = reader.integer("learning.replay_ratio", default: 4, in: 0...32)
         learning.window = reader.integer("learning.window", default: 20, in: 1...200)
         learning.purchaseTypes = Set(reader.list("learning.purchase_types", default: ["purchase"], of: nil))
         for (type, text) in reader.map("learning.event_weights") {

@@ -11,7 +11,7 @@ FUZZ_TARGETS ?= event configuration state query session starts
 # What the package links against; installed where missing.
 PACKAGES = librdkafka-dev libsimdjson-dev libsqlite3-dev libsystemd-dev zlib1g-dev pkg-config
 
-.PHONY: demo test build bench fuzz install clean packages swift
+.PHONY: demo test test-neon build bench fuzz install clean packages swift
 
 demo: build
 	.build/release/freshet demo --duration $(DURATION) $(DEMO_ARGS)
@@ -23,6 +23,14 @@ build: packages swift
 # own, because what can be tested is compiled otherwise than what is shipped.
 test: packages swift
 	swift test -c release -Xswiftc -enable-testing --scratch-path .build-test
+
+# The kernels of 64-bit Arm, built for it and run by an emulator, beside the plain ones.
+test-neon: PACKAGES = qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+test-neon: packages swift
+	mkdir -p .build-test
+	clang --target=aarch64-linux-gnu -O2 -static -Wall -Wextra -ISources/CKernels/include -I/usr/aarch64-linux-gnu/include \
+		-B/usr/aarch64-linux-gnu/bin Sources/CKernels/*.c Tests/Emulated/packed_kernels.c -lm -o .build-test/packed_kernels
+	qemu-aarch64-static -cpu max .build-test/packed_kernels
 
 # One JSON object a line; BENCH="exact_top20 train" for some.
 bench: packages swift

@@ -103,6 +103,14 @@ internal import CKernels
         store(slot, into: &list)
     }
 
+    /// Begins an empty list of a query, for scans.
+    func begin(limit: Int, _ slot: Int) {
+        let place = slot * TopK.capacityMax
+        for offset in 0..<(limit + TopK.unit - 1) / TopK.unit * TopK.unit { unsafe listScores.start[place + offset] = -.infinity }
+        unsafe lists.start[slot] = kn_top_list(
+            scores: listScores.start + place, names: listNames.start + place, limit: limit)
+    }
+
     /// Makes `list` the list of a query, for scans.
     func load(_ list: borrowing TopK, _ slot: Int) {
         let place = slot * TopK.capacityMax

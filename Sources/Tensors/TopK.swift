@@ -6,18 +6,20 @@ internal import CKernels
 /// Sorted insertion: once the list is full, few candidates pass the threshold. The kernels do the same on a
 /// copy of the two arrays (see CKernels.h).
 public struct TopK: Sendable {
-    /// Falling; -∞ where nothing stands yet. [capacity, rounded up to what a kernel moves at once]
+    /// Falling; the floor where nothing stands yet. [capacity, rounded up to what a kernel moves at once]
     private var scores: [Float]
     private var names: [UInt32]
     public private(set) var count = 0
     public private(set) var limit: Int
+    /// What every row of the list is above.
+    private var floor = -Float.infinity
 
     public let capacity: Int
 
     /// The largest capacity.
     public static let capacityMax = 4096
     /// Places that a kernel moves at once.
-    private static let unit = 16
+    static let unit = 16
 
     /// - Parameter capacity: the largest limit, at most ``capacityMax``.
     public init(capacity: Int) {
@@ -29,15 +31,25 @@ public struct TopK: Sendable {
         names = [UInt32](repeating: 0, count: places)
     }
 
-    /// What a score must exceed to be taken: -∞ until the list is full.
+    /// What a score must exceed to be taken: the floor until the list is full.
     public var threshold: Float { scores[limit - 1] }
 
     /// Starts a new list of at most `limit` rows.
     public mutating func removeAll(limit: Int) {
         precondition(limit > 0 && limit <= capacity, "the limit is within the capacity")
         self.limit = limit
+        begin(above: -.infinity)
+    }
+
+    /// Whether rows were passed over that might have stood in the list.
+    var hasFloor: Bool { floor > -.infinity }
+
+    /// Starts the list anew, for rows above a score alone: the same list wherever it fills up, and most of the rows that
+    /// would have stood in it for a while are passed over.
+    mutating func begin(above floor: Float) {
+        self.floor = floor
         count = 0
-        for place in 0..<scores.count { scores[place] = -.infinity }
+        for place in 0..<scores.count { scores[place] = floor }
     }
 
     /// Takes a row, where it is among the best so far.
@@ -65,7 +77,7 @@ public struct TopK: Sendable {
             }
         }
         count = 0
-        while count < limit && scores[count] > -.infinity { count += 1 }
+        while count < limit && scores[count] > floor { count += 1 }
     }
 
     public func index(at place: Int) -> Int {
@@ -88,7 +100,7 @@ public struct TopK: Sendable {
         count = 0
         for place in 0..<limit {
             unsafe (scores[place], names[place]) = (source[place], sourceNames[place])
-            if scores[place] > -.infinity { count += 1 }
+            if scores[place] > floor { count += 1 }
         }
     }
 }

@@ -64,7 +64,36 @@ import Testing
         #expect(refused == [.notFinite(row: 30), .notFinite(row: 21)])
     }
 
-    @Test(arguments: [(1, 1, 1), (15, 7, 3), (16, 64, 20), (17, 64, 20), (1000, 33, 20), (2500, 64, 7), (40, 64, 100)])
+    private func everyScore(
+        _ table: borrowing QuantizedTable, _ queries: borrowing QuantizedQueries, _ slot: Int
+    ) -> [Float] {
+        let rows = [Int32](0..<Int32(table.count))
+        var scores = [Float](repeating: 0, count: rows.count)
+        var target = scores.mutableSpan
+        table.scores(of: rows.span, queries, slot, into: &target)
+        return scores
+    }
+
+    /// A long list of a large table begins above what a sample of the rows makes sure of.
+    @Test(arguments: [0, 1, 7, 63]) func aSampleThatHoldsTheBestMisleadsNobody(bestBlock: Int) throws {
+        let (rows, columns, limit) = (6000, 16, 60)
+        var source = matrix(rows: rows + 3, columns: columns, seed: 9)
+        // The best are in the same few blocks of every 64, where the sample may or may not look.
+        for row in 0..<rows where row / 16 % 64 == bestBlock { for column in 0..<columns { source[row, column] *= 40 } }
+        var table = QuantizedTable(capacity: rows, columns: columns)
+        for row in 0..<rows { try table.setRow(row, from: source, sourceRow: row, bias: 0) }
+        var queries = QuantizedQueries(capacity: 3, columns: columns)
+        try queries.quantize(source, rows: rows..<rows + 3)
+        var best = [TopK](repeating: TopK(capacity: limit), count: 3)
+        table.topK(queries, count: 3, into: &best)
+        for slot in 0..<3 {
+            let scores = everyScore(table, queries, slot)
+            let order = scores.indices.sorted { scores[$0] != scores[$1] ? scores[$0] > scores[$1] : $0 < $1 }
+            #expect((0..<best[slot].count).map { best[slot].index(at: $0) } == Array(order.prefix(limit)))
+        }
+    }
+
+    @Test(arguments: [(1, 1, 1), (15, 7, 3), (16, 64, 20), (17, 64, 20), (1000, 33, 20), (2500, 64, 7), (40, 64, 100), (5000, 33, 60), (9001, 64, 100)])
     func topKIsTheWholeRankingCutShort(shape: (rows: Int, columns: Int, count: Int)) throws {
         let source = matrix(rows: shape.rows + 1, columns: shape.columns, seed: 7)
         var table = QuantizedTable(capacity: shape.rows + 9, columns: shape.columns)

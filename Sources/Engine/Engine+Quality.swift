@@ -21,12 +21,9 @@ extension Engine {
         let candidates = yardsticks.candidates(
             after: items, session: row, excluding: [],
             neighborsMax: configuration.measuresNeighbors ? Yardsticks.blendedMax : nil, using: &desks[0].neighbors)
-        var lists = yardsticks.lists(count: Self.rankingMax, candidates, excluding: [])
-        lists[servedModel] = sessions[row].ranking
         // nil is a miss.
-        var ranks: [String: Int?] = lists.mapValues { list in
-            target.flatMap { list.firstIndex(of: $0) }.map { $0 + 1 }
-        }
+        var ranks = yardsticks.ranks(of: target, count: Self.rankingMax, candidates)
+        ranks[servedModel] = .some(target.flatMap { sessions[row].ranking.firstIndex(of: $0) }.map { $0 + 1 })
         if let pool {
             let place = target.flatMap { pool.place(of: $0) }
             func rank(by feature: Int) -> Int? {

@@ -71,6 +71,36 @@ struct Yardsticks {
         return lists
     }
 
+    /// Where each of ``lists(count:_:excluding:)`` has an item, from 1, without making the lists; nil for a miss.
+    ///
+    /// - Parameter item: nil where no list can have it.
+    func ranks(of item: ItemIndex?, count: Int, _ candidates: Candidates) -> [String: Int?] {
+        guard let item else { return Dictionary(uniqueKeysWithValues: names(candidates).map { ($0, nil) }) }
+        if candidates.neighbors != nil {
+            return lists(count: count, candidates, excluding: []).mapValues { list in
+                list.firstIndex(of: item).map { $0 + 1 }
+            }
+        }
+        let popular = popularity.top(2 * count, excluding: [])
+        let fame = popular.firstIndex(of: item)
+        func rank(_ successors: ArraySlice<SequentialRules.Successor>) -> Int? {
+            if let place = successors.firstIndex(where: { $0.item == item }) { return place + 1 }
+            guard let fame else { return nil }
+            // The popular ones that the model did not name follow those that it did.
+            let ahead = popular[..<fame].count { other in !successors.contains { $0.item == other } }
+            return successors.count + ahead < count ? successors.count + ahead + 1 : nil
+        }
+        return [
+            YardstickName.popular: fame.flatMap { $0 < count ? $0 + 1 : nil },
+            YardstickName.markov: rank(candidates.transitions.prefix(count)),
+            YardstickName.rules: rank(candidates.rules.prefix(count)),
+        ]
+    }
+
+    private func names(_ candidates: Candidates) -> [String] {
+        YardstickName.always + (candidates.neighbors == nil ? [] : YardstickName.onRequest)
+    }
+
     /// Neighbours that a blend looks at.
     static let blendedMax = 200
 

@@ -1,0 +1,39 @@
+import Learning
+import SequenceModels
+import Testing
+
+@testable import Engine
+
+@Suite struct YardstickTests {
+    /// Ranks are told without making the lists; they are those of the lists.
+    @Test(arguments: [false, true]) func ranksAreThoseOfTheLists(withNeighbors: Bool) throws {
+        var yardsticks = Yardsticks(withNeighbors: withNeighbors ? 20 : nil)
+        var generator = SeededGenerator(seed: 5)
+        var query = SessionNeighbors.Query()
+        var sessions = [[ItemIndex]](repeating: [], count: 30)
+        var found = 0
+        for sequence in 1...3000 {
+            let session = generator.next(below: sessions.count)
+            // Few items of many come often, so that lists are filled up with them.
+            let item = ItemIndex(min(generator.next(below: 200), generator.next(below: 200)))
+            if sequence % 5 == 0, let last = sessions[session].last {
+                let candidates = yardsticks.candidates(
+                    after: [last], session: session, excluding: [], neighborsMax: withNeighbors ? 50 : nil, using: &query)
+                for count in [1, 5, 20] {
+                    let ranks = yardsticks.ranks(of: item, count: count, candidates)
+                    let lists = yardsticks.lists(count: count, candidates, excluding: [])
+                    #expect(Set(ranks.keys) == Set(lists.keys))
+                    for (name, list) in lists {
+                        let expected = list.firstIndex(of: item).map { $0 + 1 }
+                        #expect((ranks[name] ?? nil) == expected, "\(name) at \(sequence)")
+                        if expected != nil { found += 1 }
+                    }
+                    #expect(yardsticks.ranks(of: nil, count: count, candidates).values.allSatisfy { $0 == nil })
+                }
+            }
+            yardsticks.observe(item, after: Array(sessions[session].suffix(10)), session: session, at: UInt64(sequence))
+            sessions[session].append(item)
+        }
+        #expect(found > 100)
+    }
+}

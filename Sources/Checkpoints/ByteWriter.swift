@@ -25,6 +25,21 @@ public struct ByteWriter: Sendable {
         write(value.bitPattern)
     }
 
+    /// The numbers of a vector whose bits are set, in their order.
+    @inlinable
+    public mutating func write(_ vector: SIMD16<Float>, where bits: UInt16) {
+        var place = take(4 * bits.nonzeroBitCount)
+        unsafe room.withUnsafeMutableBytes { room in
+            var left = bits
+            while left != 0 {
+                let word = vector[left.trailingZeroBitCount].bitPattern.littleEndian
+                unsafe room.storeBytes(of: word, toByteOffset: place, as: UInt32.self)
+                place &+= 4
+                left &= left &- 1
+            }
+        }
+    }
+
     /// Takes room for some bytes.
     ///
     /// - Returns: where it begins.

@@ -106,11 +106,7 @@ extension CandidatePool {
             writer.write(items[place])
             writer.write(UInt8(ages[place].rawValue))
             writer.write(present[place])
-            var bits = present[place]
-            while bits != 0 {
-                writer.write(features[place][bits.trailingZeroBitCount])
-                bits &= bits - 1
-            }
+            writer.write(features[place], where: present[place])
         }
         return writer.bytes
     }
@@ -121,11 +117,14 @@ extension CandidatePool {
 
     /// A bit for each feature that is not what an item has that nobody names.
     private static func bits(_ features: Blend.Features) -> UInt16 {
-        let differs = features .!= unknown
-        var bits: UInt16 = 0
-        for feature in unknown.indices where differs[feature] { bits |= 1 << UInt16(feature) }
-        return bits
+        UInt16(truncatingIfNeeded: SIMD16<Int32>.zero.replacing(with: powers, where: features .!= unknown).wrappedSum())
     }
+
+    private static let powers: SIMD16<Int32> = {
+        var powers = SIMD16<Int32>()
+        for place in powers.indices { powers[place] = 1 << Int32(place) }
+        return powers
+    }()
 
     /// Goes on from ``bytes(row:)``, behind the row.
     init(from reader: inout ByteReader) throws(PayloadError) {

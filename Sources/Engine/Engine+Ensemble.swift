@@ -40,7 +40,7 @@ extension Engine {
         for item in window { pool.set(Blend.Feature.isSeen, of: item, to: 1, &desk.places) }
         // One model's candidates have a score of the others too, further down.
         for (place, member) in members.enumerated() {
-            member.scores(of: pool.items, slot: slot, into: &desk.neuralScores)
+            member.scores(ofPool: pool.items, slot: slot, desk)
             pool.setNeural(place, scores: desk.neuralScores, best: member.candidates(ofSlot: slot).score(at: 0))
         }
         describe(&pool)

@@ -79,7 +79,7 @@ extension Engine {
         let window = member.query.window.map(\.item)
         var pool: CandidatePool?
         if place < desk.pools.count {
-            var counted = desk.pools[place]
+            var counted = desk.takePool(place)
             complete(&counted, slot: slot, window: window, probes: [], desk)
             pool = counted
         }

@@ -58,8 +58,7 @@ extension Engine {
         let members = members
         workers.forEach(members.count) { members[$0].computeGradients() }
         for member in members where member.hasGradients {
-            for place in 0..<member.learner.touchedCount {
-                let item = member.learner.touchedItem(at: place)
+            for item in member.learner.touchedItems {
                 preserve(item: item)
                 changes.touchItem(item)
             }

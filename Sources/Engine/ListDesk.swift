@@ -11,7 +11,11 @@ final class ListDesk {
     var neighbors = SessionNeighbors.Query()
     /// Of the pool that is being filled.
     var places = StampedPlaces()
+    /// What one model says of the pool that is being filled.
     var neuralScores: [Float] = []
+    /// Items of it that the model's ranking did not find, and their scores.
+    var unscored: [ItemIndex] = []
+    var laterScores: [Float] = []
     var explanation: Explanation
     /// For each session of this desk's share, what the counting models say.
     var pools: [CandidatePool] = []
@@ -19,6 +23,13 @@ final class ListDesk {
 
     init(dimensions: Int) {
         explanation = Explanation(sessionItemsMax: Engine.explainingItemsMax, dimensions: dimensions)
+    }
+
+    /// Hands over what the counting models say of a session.
+    func takePool(_ place: Int) -> CandidatePool {
+        var taken = CandidatePool(sessionLength: 0, sequence: 0)
+        swap(&taken, &pools[place])
+        return taken
     }
 
     func clear() {

@@ -53,7 +53,7 @@ final class NeuralMember {
     ///
     /// - Parameter session: the items before it.
     func addItem(_ item: ItemIndex, after session: [SessionEvent]) throws(EngineError) {
-        learner.addItem(item, after: session.lazy.map(\.item))
+        learner.addItem(item, after: session.suffix(Learner.companionsMax).map(\.item))
         try refreshItem(item)
     }
 
@@ -109,6 +109,27 @@ final class NeuralMember {
         recommender.scores(of: items.span, slot, in: snapshot, into: &target)
     }
 
+    /// The scores of a pool for the session in `slot`: those that the ranking found are known.
+    ///
+    /// - Parameter desk: where the pool is filled; has the scores afterwards.
+    func scores(ofPool pool: [ItemIndex], slot: Int, _ desk: ListDesk) {
+        desk.neuralScores.removeAll(keepingCapacity: true)
+        desk.neuralScores.append(contentsOf: repeatElement(.nan, count: pool.count))
+        let candidates = recommender.candidates[slot]
+        for candidate in 0..<candidates.count {
+            guard let place = desk.places.place(of: candidates.index(at: candidate)) else { continue }
+            desk.neuralScores[place] = candidates.score(at: candidate)
+        }
+        desk.unscored.removeAll(keepingCapacity: true)
+        for (place, score) in desk.neuralScores.enumerated() where score.isNaN { desk.unscored.append(pool[place]) }
+        scores(of: desk.unscored, slot: slot, into: &desk.laterScores)
+        var next = 0
+        for place in desk.neuralScores.indices where desk.neuralScores[place].isNaN {
+            desk.neuralScores[place] = desk.laterScores[next]
+            next += 1
+        }
+    }
+
     // MARK: Learning
 
     /// Adds a window to the coming step.
@@ -141,7 +162,7 @@ final class NeuralMember {
                 hasGradients = false
                 learner.applyGradients()
                 encoderIsBehind = true
-                for place in 0..<learner.touchedCount { try refreshItem(learner.touchedItem(at: place)) }
+                try refreshItems(learner.touchedItems)
             }
             if isLast, encoderIsBehind { try refreshEncoder() }
         } catch {
@@ -157,15 +178,17 @@ final class NeuralMember {
     /// - Parameter touched: called with each row before it changes.
     func rollBack(touched: (ItemIndex) -> Void) throws(EngineError) {
         for item in learner.changedSinceGood { touched(item) }
-        for item in learner.rollBack() { try refreshItem(item) }
+        try refreshItems(learner.rollBack())
         try refreshEncoder()
     }
 
-    func refreshItem(_ item: ItemIndex) throws(EngineError) {
+    func refreshItem(_ item: ItemIndex) throws(EngineError) { try refreshItems([item]) }
+
+    private func refreshItems(_ items: [ItemIndex]) throws(EngineError) {
         do {
-            try snapshot.refreshItem(item, from: learner.table)
+            try snapshot.refreshItems(items, from: learner.table)
         } catch {
-            throw .diverged("\(name), item row \(item): \(error)")
+            throw .diverged("\(name), item rows: \(error)")
         }
     }
 

@@ -66,7 +66,7 @@ public struct Learner: ~Copyable {
 
     /// Takes a row into use for an item that came for the first time, near the newest items of the session in
     /// which it came: before anything is learned of it, it is like what it appears with.
-    public mutating func addItem(_ item: ItemIndex, after session: some Collection<ItemIndex>) {
+    public mutating func addItem(_ item: ItemIndex, after session: [ItemIndex]) {
         if Int(item) < table.count { memory.remove(item) }
         table.initializeRow(item, limit: configuration.initialLimit, bias: 0, using: &generator)
         let companions = session.suffix(Self.companionsMax)
@@ -77,7 +77,8 @@ public struct Learner: ~Copyable {
         good.replace(item, of: table)
     }
 
-    private static let companionsMax = 3
+    /// Items of a session that a new one begins near.
+    public static let companionsMax = 3
 
     /// Adds a window to the coming step: the newest items of a session, the last of them its target.
     ///
@@ -163,7 +164,7 @@ public struct Learner: ~Copyable {
         let scale = encoder.gradientScale(forNorm: configuration.gradientNormMax)
         isFinite = scale != nil && lossIsFinite
         guard let scale, isFinite else { return }
-        for place in 0..<rows.count { good.save(rows.item(at: place), of: table) }
+        for item in rows.items { good.save(item, of: table) }
         table.apply(rows, configuration.rowOptimizer, rate: configuration.rate, epsilon: 1e-6)
         // Vectors are served and read as they are compared: by their directions.
         if configuration.temperature != nil { table.normalizeRows(rows) }
@@ -189,7 +190,5 @@ public struct Learner: ~Copyable {
     }
 
     /// The rows that the last step changes, each once.
-    public var touchedCount: Int { rows.count }
-
-    public func touchedItem(at place: Int) -> ItemIndex { rows.item(at: place) }
+    public var touchedItems: [ItemIndex] { rows.items }
 }

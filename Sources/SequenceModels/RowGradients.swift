@@ -8,7 +8,8 @@ public struct RowGradients: ~Copyable {
     /// [slot count x D]
     private var vectors: Matrix
     private var biases: [Float]
-    private var items: [ItemIndex] = []
+    /// The rows touched in this step, a slot each.
+    public private(set) var items: [ItemIndex] = []
     /// For each item, its slot, valid where the stamp is that of the current step: clearing costs nothing, however
     /// large the table is.
     private var slots: [(stamp: UInt32, slot: Int32)] = []

@@ -57,6 +57,13 @@ public struct Snapshot: ~Copyable {
         if items.count >= indexedItemsMin { index.refresh(item, from: items) }
     }
 
+    /// Takes over the newest rows of some items.
+    ///
+    /// - Throws: `TensorError.notFinite`; the rows before that one are then new.
+    public mutating func refreshItems(_ items: [ItemIndex], from table: borrowing EmbeddingTable) throws(TensorError) {
+        for item in items { try refreshItem(item, from: table) }
+    }
+
     private static func itemsBeforeIndex(_ mode: IndexMode) -> Int {
         switch mode {
         case .exact: .max

@@ -137,7 +137,7 @@ import Testing
         #expect(taken == [false] + [Bool](repeating: true, count: Learner.windowsMax) + [false])
         let losses = [learner.step(), learner.step()]
         #expect(losses[0] != nil && losses[1] == nil)
-        let (touched, version) = (learner.touchedCount, learner.version)
+        let (touched, version) = (learner.touchedItems.count, learner.version)
         #expect(touched == 0 && version == 1)
     }
 

@@ -12,8 +12,10 @@ public enum Replay: Sendable {
 }
 
 extension Engine {
+    /// Events that one step learns, with what is replayed beside them, where there is time.
+    public static let learningBatch = 16
     /// Events that one step learns at most.
-    public static let learningBatchMax = 16
+    public static let learningBatchMax = 32
 
     /// Events that came and are not learned yet.
     public var unlearnedCount: Int { staged.count }
@@ -36,7 +38,7 @@ extension Engine {
     }
 
     private mutating func learnStep(replay: Replay, batch: Int, isLast: Bool) throws(EngineError) {
-        precondition((1...Self.learningBatchMax).contains(batch), "a step learns from one to sixteen events")
+        precondition((1...Self.learningBatchMax).contains(batch), "a step learns from one to thirty-two events")
         let count = min(batch, staged.count)
         guard count > 0 else { return }
         for member in members {

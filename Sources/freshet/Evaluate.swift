@@ -90,7 +90,7 @@ struct Evaluate: ParsableCommand {
     var batch = 1
 
     func validate() throws {
-        guard (1...Engine.learningBatchMax).contains(batch) else { throw ValidationError("--batch is from 1 to 16") }
+        guard (1...Engine.learningBatchMax).contains(batch) else { throw ValidationError("--batch is from 1 to \(Engine.learningBatchMax)") }
         if evaluationProtocol == .temporal, test == nil {
             throw ValidationError("temporal scores a held-out file: name it with --test FILE")
         }

@@ -15,7 +15,7 @@ enum EngineBenches {
     }
 
     private static func engine(_ encoder: EngineConfiguration.Encoder, threads: Int, items: Int) throws -> BenchLine {
-        let users = 50_000
+        let users = 5_000
         var stream = BenchStream(items: items, users: users)
         var engine = try filledEngine(&stream, encoder, threads: threads)
         var batches = 0
@@ -35,7 +35,7 @@ enum EngineBenches {
 
     private static let batchSize = 64
 
-    /// An engine that has seen every item and most users.
+    /// An engine that has seen every item, and sessions of ten events.
     private static func filledEngine(
         _ stream: inout BenchStream, _ encoder: EngineConfiguration.Encoder, threads: Int
     ) throws -> Engine {
@@ -44,7 +44,7 @@ enum EngineBenches {
         configuration.learner.itemsMax = stream.items
         configuration.usersMax = stream.users
         var engine = try Engine(configuration)
-        while engine.itemCount < stream.items || stream.produced < stream.users {
+        while engine.itemCount < stream.items || stream.produced < 10 * stream.users {
             _ = try engine.answer(
                 (0..<256).map { _ in stream.next(wantsAnswer: false) }, now: Timestamp(milliseconds: 0))
             try engine.learn(replay: .none, batch: Engine.learningBatchMax)

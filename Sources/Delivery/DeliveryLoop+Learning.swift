@@ -13,7 +13,7 @@ extension DeliveryLoop {
         let isPressed = engine.unlearnedCount > configuration.unlearnedMax / 4
         let replay: Replay = isPressed ? .none : .configured
         try timeLearning { engine throws(EngineError) in
-            try engine.learnStep(replay: replay, batch: Engine.learningBatch)
+            try engine.learnStep(replay: replay, batch: engine.learningBatch)
         }
     }
 

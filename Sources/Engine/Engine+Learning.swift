@@ -12,10 +12,11 @@ public enum Replay: Sendable {
 }
 
 extension Engine {
-    /// Events that one step learns, with what is replayed beside them, where there is time.
-    public static let learningBatch = 16
     /// Events that one step learns at most.
     public static let learningBatchMax = 32
+
+    /// Events that one step learns where there is time: so many that what is replayed beside them has room.
+    public var learningBatch: Int { max(1, min(16, Learner.windowsMax / (1 + configuration.learner.replayRatio))) }
 
     /// Events that came and are not learned yet.
     public var unlearnedCount: Int { staged.count }

@@ -44,7 +44,7 @@ public final class Trainer {
         validationPlaces = Validation.sample(heldOut.cases.map(\.place))
         rehearsal = Rehearsal(history, learned: schedule.learned.prefix(trainCount), length: engine.windowMax - 1)
         var backtest = BacktestOptions()
-        backtest.batch = Engine.learningBatch
+        backtest.batch = engine.learningBatch
         contestant = Contestant(engine, .live, backtest)
         // The weights are learned from what is held out: encoders that have seen an event many times look
         // better on it than they are.

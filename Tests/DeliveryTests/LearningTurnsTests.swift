@@ -32,11 +32,11 @@ import Testing
         var loop = try loop(reading: [40, 1])
         try loop.turn()
         #expect(producer.visible.count == 40)
-        let left = 40 - Self.users - Engine.learningBatch
+        let left = 40 - Self.users - loop.engine.learningBatch
         #expect(loop.engine.unlearnedCount == left)
         try loop.turn()
         #expect(producer.visible.count == 41)
-        #expect(loop.engine.unlearnedCount == left + 1 - Engine.learningBatch)
+        #expect(loop.engine.unlearnedCount == left + 1 - loop.engine.learningBatch)
         for _ in 0..<3 { try loop.turn() }
         #expect(loop.engine.unlearnedCount == 0)
     }

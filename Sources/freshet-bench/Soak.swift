@@ -16,7 +16,7 @@ struct Soak: ParsableCommand {
         commandName: "soak",
         abstract: "Runs the daemon's loop, without Kafka, over users and items that never stop being new.",
         discussion: """
-            Prints what the process takes as it goes. Once the tables of users and items were filled three times over, the
+            Prints what the process takes as it goes. Once the tables of users and items were filled six times over, the
             ceiling is stated: a tenth and 16 MiB above what is taken then. The exit code is 1 where it is broken.
 
             Time is what the events say, 20,000 a second: how much has changed from one checkpoint to the next, and so how
@@ -66,6 +66,8 @@ struct Soak: ParsableCommand {
     }
 
     private static let eventsPerSecond = 20_000
+    /// How often everybody has changed before memory is judged: what counts what followed what fills up item by item.
+    private static let turnovers = 6
 
     func run() throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-soak-\(getpid())").path
@@ -82,7 +84,9 @@ struct Soak: ParsableCommand {
             guard done >= nextLine else { continue }
             nextLine += events / lines
             let resident = ProcessFigures.current().residentBytes
-            let isFull = source.traffic.distinctUsers > 3 * users && source.traffic.distinctItems > 3 * items
+            let isFull =
+                source.traffic.distinctUsers > Self.turnovers * users
+                && source.traffic.distinctItems > Self.turnovers * items
             if ceiling == nil, isFull { ceiling = resident / 10 * 11 + 16 << 20 }
             isBroken = isBroken || ceiling.map { resident > $0 } ?? false
             let report = loop.report()

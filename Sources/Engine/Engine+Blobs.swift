@@ -18,6 +18,7 @@ extension Engine {
         static let recentIDs = "recent.ids"
         static let adopted = "adopted"
         static let layout = "layout"
+        static let temperature = "temperature"
         static let neighbors = "neighbors"
         static let pools = "pools"
         static func pool(_ slot: Int) -> String { poolPrefix + "\(slot)" }
@@ -75,6 +76,9 @@ extension Engine {
         var layout = ByteWriter()
         layout.write(Self.stateLayout)
         blobs[BlobName.layout] = layout.bytes
+        var temperature = ByteWriter()
+        temperature.write(configuration.learner.temperature ?? 0)
+        blobs[BlobName.temperature] = temperature.bytes
         var neighbors = ByteWriter()
         neighbors.write(UInt32(yardsticks.neighbors.map { $0.sessionCount + 1 } ?? 0))
         blobs[BlobName.neighbors] = neighbors.bytes

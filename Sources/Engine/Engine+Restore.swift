@@ -120,6 +120,7 @@ public struct EngineRestorer: ~Copyable {
             engine.catalog.touch(ItemIndex(row), at: activity[row])
         }
         engine.watermarks = offsets
+        try checkTemperature(blobs)
         do throws(PayloadError) {
             try engine.restore(blobs: blobs)
             try engine.restoreRows(blobs)
@@ -129,6 +130,23 @@ public struct EngineRestorer: ~Copyable {
         }
         for member in engine.members { try member.refreshEncoder() }
         return engine
+    }
+
+    /// Vectors are learned for the way in which they are compared: compared otherwise they are no good, and nobody would
+    /// be told.
+    private func checkTemperature(_ blobs: [String: [UInt8]]) throws(EngineError) {
+        // A state that does not say is from before cosines were the default.
+        var stored: Float = 0
+        if let written = blobs[Engine.BlobName.temperature] {
+            var reader = ByteReader(written)
+            do throws(PayloadError) { stored = try reader.readFloat() } catch { throw .stateMismatch("\(error)") }
+        }
+        let wanted = engine.configuration.learner.temperature ?? 0
+        guard stored == wanted else {
+            throw .stateMismatch(
+                "it was learned with learning.temperature \(stored), the configuration asks for \(wanted); set learning.temperature to \(stored), or name another state.directory"
+            )
+        }
     }
 
     /// Restores what the layout of the state has.

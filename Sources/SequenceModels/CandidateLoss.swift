@@ -18,9 +18,12 @@ public struct CandidateLoss: ~Copyable {
     /// 1 / |E|, or 1 without a temperature.
     private var vectorInverses: [Float]
     /// What is added to a candidate's score whatever the state.
-    private var offsets: [Float]
+    ///
+    /// [1 x (C + 1)], 0 beyond the candidates.
+    private var offsets: Matrix
     private var vectorGradient: Matrix
-    private var biasGradient: [Float]
+    /// [1 x (C + 1)]; what stands beyond the candidates is no gradient of theirs.
+    private var biasGradient: Matrix
 
     /// What a candidate's vector is multiplied with: h, or h / (|h| T), [B x D].
     private var states: Matrix
@@ -51,9 +54,9 @@ public struct CandidateLoss: ~Copyable {
         columns = NegativeColumns(count: loss == .fullSoftmax ? 0 : candidatesMax)
         vectors = Matrix(rows: candidatesMax, columns: dimensions)
         vectorInverses = [Float](repeating: 1, count: candidatesMax)
-        offsets = [Float](repeating: 0, count: candidatesMax)
+        offsets = Matrix(rows: 1, columns: candidatesMax + 1)
         vectorGradient = Matrix(rows: candidatesMax, columns: dimensions)
-        biasGradient = [Float](repeating: 0, count: candidatesMax)
+        biasGradient = Matrix(rows: 1, columns: candidatesMax + 1)
         states = Matrix(rows: Self.blockMax, columns: dimensions)
         stateInverses = [Float](repeating: 1, count: Self.blockMax)
         stateGradient = Matrix(rows: Self.blockMax, columns: dimensions)
@@ -90,7 +93,7 @@ public struct CandidateLoss: ~Copyable {
                 vectorGradient.takeTangent(row, at: vectors, row: row, squaredLength: 1, scale: vectorInverses[row])
             }
             rows.add(item, from: vectorGradient, row: row, scale: 1)
-            rows.addBias(item, biasGradient[row])
+            rows.addBias(item, biasGradient[0, row])
         }
         head?.backward(hidden, positions: batch.positionCount, addingTo: &hiddenGradient)
         return sum
@@ -111,9 +114,9 @@ public struct CandidateLoss: ~Copyable {
         for (row, item) in items.enumerated() {
             vectorInverses[row] = vectors.take(row, of: table.vectors, row: Int(item), normalizing: temperature != nil)
             let correction = loss == .sampledSoftmax ? negatives.logExpectedCounts[row] : 0
-            offsets[row] = table.biases[0, Int(item)] - correction
-            biasGradient[row] = 0
+            offsets[0, row] = table.biases[0, Int(item)] - correction
         }
+        biasGradient.fill(0, rows: 0..<1)
         if !items.isEmpty { vectorGradient.fill(0, rows: 0..<items.count) }
     }
 
@@ -128,13 +131,10 @@ public struct CandidateLoss: ~Copyable {
         multiplyNT(states, rows: 0..<block.count, vectors, rows: items.count, into: &scores, accumulating: false)
         for position in block {
             let (row, target) = (position - block.lowerBound, batch.targets[position])
-            scores.withMutableRow(row) { scores in
-                for column in items.indices { scores[column] += offsets[column] }
-                guard loss != .fullSoftmax else { return }
-                // A negative that is the target would push against it.
-                for (column, item) in items.enumerated() where item == target { scores[column] = -.infinity }
-            }
+            scores.addRow(row, from: offsets, row: 0, scale: 1)
             guard loss != .fullSoftmax else { continue }
+            // A negative that is the target would push against it.
+            columns.add(-.infinity, to: &scores, row: row, of: target)
             targetInverses[row] = targets.take(row, of: table.vectors, row: Int(target), normalizing: temperature != nil)
             let score = states.withRow(row) { state in targets.withRow(row) { dot(state, $0) } }
             scores[row, items.count] = score + table.biases[0, Int(target)]
@@ -190,7 +190,7 @@ public struct CandidateLoss: ~Copyable {
         let count = block.count
         multiplyTN(scores, columns: items.count, states, rows: count, into: &vectorGradient, accumulating: true)
         for row in 0..<count {
-            scores.withRow(row) { scores in for column in items.indices { biasGradient[column] += scores[column] } }
+            biasGradient.addRow(0, from: scores, row: row, scale: 1)
         }
         if loss != .fullSoftmax {
             for position in block { propagateTarget(position - block.lowerBound, batch.targets[position], rows: &rows) }

@@ -138,6 +138,7 @@ public struct Scenario: Sendable {
         engine.learner.dimensions = 16
         engine.learner.itemsMax = 10 + chance.next(below: 12)
         engine.learner.negatives = 8
+        engine.learner.temperature = 0.1
         engine.learner.window = 4
         engine.learner.recentEvents = 20
         engine.learner.replayRatio = chance.next(below: 3)

@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["model.encoder=gru"], ["model.dimensions=32"], ["model.max_items=16", "sessions.max_users=5"],
+        ["model.encoder=gru"], ["model.dimensions=32"], ["learning.temperature=0"], ["model.max_items=16", "sessions.max_users=5"],
     ])
     func settingsThatDoNotFitTheStateAreASentence(overrides: [String]) async throws {
         let cluster = try Cluster()

@@ -55,6 +55,24 @@ import Testing
         #expect(recall > 0.6)
     }
 
+    /// Vectors that were learned for plain products are no good as directions, nor the other way about.
+    @Test(arguments: [(nil, 0.1), (0.1, nil), (0.1, 0.2)] as [(Float?, Float?)])
+    func theTemperatureCannotChangeWithARestart(from first: Float?, to second: Float?) throws {
+        func configuration(_ temperature: Float?) -> EngineConfiguration {
+            Fixture.configuration { $0.learner.temperature = temperature }
+        }
+        var engine = try Engine(configuration(first))
+        _ = try engine.takeAll(Fixture.circle(60))
+        var checkpoint = engine.takeCheckpoint()
+        _ = try restored(checkpoint, configuration(first))
+        let error = #expect(throws: EngineError.self) { _ = try restored(checkpoint, configuration(second)) }
+        #expect(error.map { "\($0)" }?.contains("set learning.temperature to \(first ?? 0)") == true)
+        // A state that does not say is from before cosines were the default.
+        checkpoint.blobs["temperature"] = nil
+        #expect(throws: EngineError.self) { _ = try restored(checkpoint, configuration(0.1)) }
+        if first == nil { _ = try restored(checkpoint, configuration(nil)) }
+    }
+
     private func valued(_ place: Int, value: Double?) -> EngineInput {
         // Odd items are worth five, even ones nothing.
         let event = Event(

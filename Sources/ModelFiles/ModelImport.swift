@@ -111,6 +111,12 @@ public final class ModelImport {
             throw doesNotFit(
                 "it is of \(model.encoder), \(model.dimensions) wide, and the state of \(wanted.encoder), \(wanted.dimensions) wide")
         }
+        // Only a file of ours says what it was learned with, or by saying nothing that it was plain products.
+        let learned = reader.header.metadata[ModelTensors.Word.temperature] ?? "0"
+        let temperature = engine.currentConfiguration.learner.temperature.map { "\($0)" } ?? "0"
+        if model != nil, learned != temperature {
+            throw doesNotFit("it was learned with learning.temperature \(learned), and the state with \(temperature)")
+        }
         var expected: [String: [Int]] = [:]
         for tensor in engine.tensorShapes { expected[tensor.name] = ModelTensors.shape(tensor) }
         for member in engine.memberNames {

@@ -208,8 +208,8 @@ internal import CKernels
         }
     }
 
-    /// Begins long lists above what a sixteenth of the rows makes sure of but for one list in some hundreds. Three of
-    /// four rows that stand in such a list for a while leave it again, and each costs as much as many that are passed over.
+    /// Begins long lists above what a sixteenth of the rows makes sure of but for one list in some hundreds. Most
+    /// rows that stand in such a list for a while leave it again, and each costs as much as many that are passed over.
     private func raiseFloors(_ queries: borrowing QuantizedQueries, count queryCount: Int, of lists: inout [TopK]) {
         let slots = 0..<queryCount
         guard blocksInUse >= Self.sampledBlocksMin,

@@ -195,6 +195,21 @@ import Testing
         #expect(full.map { "\($0)".contains("set model.max_items to more than 7") } == true)
     }
 
+    @Test(arguments: [(nil, 0.1), (0.1, nil)] as [(Float?, Float?)])
+    func whatWasLearnedWithAnotherTemperatureIsRefused(first: Float?, second: Float?) throws {
+        let fixture = try ModelFixture()
+        var configuration = ModelFixture.configuration(.gru)
+        configuration.learner.temperature = first
+        try ModelExport.write(try ModelFixture.engine(configuration, events: 60), to: fixture.path("weights"))
+        var same = try Engine(configuration)
+        _ = try ModelImport(path: fixture.path("weights")).replace(weightsOf: &same)
+        configuration.learner.temperature = second
+        var other = try Engine(configuration)
+        let file = try ModelImport(path: fixture.path("weights"))
+        let error = #expect(throws: ModelFileError.self) { _ = try file.replace(weightsOf: &other) }
+        #expect(error.map { "\($0)" }?.contains("learning.temperature") == true)
+    }
+
     @Test func anotherEncoderIsRefusedByName() throws {
         let fixture = try ModelFixture()
         _ = try exported(fixture)

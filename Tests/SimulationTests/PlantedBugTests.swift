@@ -252,28 +252,33 @@ enum LostIDs: ScenarioWorld {
     }
 }
 
+/// A store that writes less than it is given.
+struct CuttingStore: CheckpointStore {
+    let store: SimulatedStore
+    let cut: (inout Checkpoint) -> Void
+
+    func start(_ checkpoint: Checkpoint) { store.start(less(checkpoint)) }
+    func takeOutcome() -> CheckpointOutcome? { store.takeOutcome() }
+    func waitForOutcome() -> CheckpointOutcome? { store.waitForOutcome() }
+    func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome { store.finish(less(checkpoint)) }
+
+    private func less(_ checkpoint: Checkpoint) -> Checkpoint {
+        var checkpoint = checkpoint
+        cut(&checkpoint)
+        return checkpoint
+    }
+}
+
 /// A store that does not write down from where partitions came with their sessions.
 enum ForgottenArrivals: PlantedWorld {
     typealias Consumer = SimulatedConsumer
     typealias Reader = SimulatedConsumer
     typealias Producer = SimulatedProducer
+    typealias Store = CuttingStore
     typealias Time = SimulatedTime
 
-    static func store(_ store: SimulatedStore) -> Store { Store(store: store) }
-
-    struct Store: CheckpointStore {
-        let store: SimulatedStore
-
-        func start(_ checkpoint: Checkpoint) { store.start(cut(checkpoint)) }
-        func takeOutcome() -> CheckpointOutcome? { store.takeOutcome() }
-        func waitForOutcome() -> CheckpointOutcome? { store.waitForOutcome() }
-        func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome { store.finish(cut(checkpoint)) }
-
-        private func cut(_ checkpoint: Checkpoint) -> Checkpoint {
-            var checkpoint = checkpoint
-            checkpoint.arrivals = [:]
-            return checkpoint
-        }
+    static func store(_ store: SimulatedStore) -> CuttingStore {
+        CuttingStore(store: store) { checkpoint in checkpoint.arrivals = [:] }
     }
 }
 
@@ -300,22 +305,10 @@ enum ForgottenRows: PlantedWorld {
     typealias Consumer = SimulatedConsumer
     typealias Reader = SimulatedConsumer
     typealias Producer = SimulatedProducer
+    typealias Store = CuttingStore
     typealias Time = SimulatedTime
 
-    static func store(_ store: SimulatedStore) -> Store { Store(store: store) }
-
-    struct Store: CheckpointStore {
-        let store: SimulatedStore
-
-        func start(_ checkpoint: Checkpoint) { store.start(cut(checkpoint)) }
-        func takeOutcome() -> CheckpointOutcome? { store.takeOutcome() }
-        func waitForOutcome() -> CheckpointOutcome? { store.waitForOutcome() }
-        func finish(_ checkpoint: Checkpoint) -> CheckpointOutcome { store.finish(cut(checkpoint)) }
-
-        private func cut(_ checkpoint: Checkpoint) -> Checkpoint {
-            var checkpoint = checkpoint
-            if checkpoint.items.count > 3 { checkpoint.items.removeLast() }
-            return checkpoint
-        }
+    static func store(_ store: SimulatedStore) -> CuttingStore {
+        CuttingStore(store: store) { checkpoint in if checkpoint.items.count > 3 { checkpoint.items.removeLast() } }
     }
 }

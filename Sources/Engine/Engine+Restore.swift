@@ -135,11 +135,15 @@ public struct EngineRestorer: ~Copyable {
     /// Vectors are learned for the way in which they are compared: compared otherwise they are no good, and nobody would
     /// be told.
     private func checkTemperature(_ blobs: [String: [UInt8]]) throws(EngineError) {
-        // A state that does not say is from before cosines were the default.
+        // A state of an older layout is from before cosines were the default.
         var stored: Float = 0
-        if let written = blobs[Engine.BlobName.temperature] {
-            var reader = ByteReader(written)
-            do throws(PayloadError) { stored = try reader.readFloat() } catch { throw .stateMismatch("\(error)") }
+        do throws(PayloadError) {
+            if try Engine.isStateOfThisLayout(blobs) {
+                var reader = ByteReader(try Engine.blob(Engine.BlobName.temperature, in: blobs))
+                stored = try reader.readFloat()
+            }
+        } catch {
+            throw .stateMismatch("\(error)")
         }
         let wanted = engine.configuration.learner.temperature ?? 0
         guard stored == wanted else {

@@ -7,7 +7,7 @@ internal import Tensors
 /// Goes on from what a checkpoint has that is not a row.
 extension Engine {
     mutating func restore(blobs: [String: [UInt8]]) throws(PayloadError) {
-        let hasHeads = try Self.hasRepeatHeads(blobs)
+        let hasHeads = try Self.isStateOfThisLayout(blobs)
         for member in members { try member.restore(blobs, hasRepeatHead: hasHeads) }
         var scalars = ByteReader(try Self.blob(BlobName.engine, in: blobs))
         sequence = try scalars.read(UInt64.self)
@@ -69,7 +69,7 @@ extension Engine {
             ring: try Self.blob(BlobName.pools, in: blobs), rowCount: sessions.rowCount, itemCount: catalog.count
         ) { slot throws(PayloadError) in try Self.blob(BlobName.pool(slot), in: blobs) }
         var judged = ByteReader(try Self.blob(BlobName.guards, in: blobs))
-        let hasHeads = try Self.hasRepeatHeads(blobs)
+        let hasHeads = try Self.isStateOfThisLayout(blobs)
         for place in members.indices {
             try guards[place].restore(from: &judged)
             let good = try Self.blob(BlobName.good(members[place].kind), in: blobs)

@@ -17,15 +17,16 @@ internal import Tensors
 extension Engine {
     /// Layout of the rows.
     static let layout: UInt32 = 2
-    /// Layout of the whole state: 3 has what 2 has, and the encoders' repeat heads. One without a number is of
-    /// layout 1.
+    /// Layout of the whole state: 3 has what 2 has, the encoders' repeat heads, and the temperature that it was learned
+    /// with. One without a number is of layout 1.
     static let stateLayout: UInt32 = 3
 
-    static func hasRepeatHeads(_ blobs: [String: [UInt8]]) throws(PayloadError) -> Bool {
+    static func isStateOfThisLayout(_ blobs: [String: [UInt8]]) throws(PayloadError) -> Bool {
         guard let written = blobs[BlobName.layout] else { return false }
         var reader = ByteReader(written)
         return try reader.read(UInt32.self) >= stateLayout
     }
+
     /// Stands for no time; a time of an event is never this far off.
     static let noTimestamp = Int64.min
 

@@ -174,7 +174,7 @@ import Testing
         #expect(refusal(stored, configuration)?.contains("layout") == true)
     }
 
-    /// Layout 2 was without the repeat heads: they begin at zero, and are written from then on.
+    /// Layout 2 was without the repeat heads: they begin at zero, and are written from then on. It was of plain products.
     @Test func aStateWithoutRepeatHeadsIsReadAndWrittenAnew() throws {
         let configuration = Fixture.configuration { $0.encoder = .ensemble }
         var engine = try Engine(configuration)
@@ -185,6 +185,9 @@ import Testing
         for name in stored.blobs.keys where name.contains("repeat_head") { stored.blobs[name] = nil }
         // Six kinds, each 16 weights and a bias, with two moments each.
         for name in ["good.gru", "good.attention"] { stored.blobs[name]?.removeLast(4 * 6 * 17 * 3) }
+        stored.blobs["temperature"] = nil
+        let ofCosines = Fixture.configuration { $0.encoder = .ensemble; $0.learner.temperature = 0.1 }
+        #expect(refusal(stored, ofCosines)?.contains("set learning.temperature to 0") == true)
         var restored = try stored.engine(configuration)
         #expect(restored.modelVersion == engine.modelVersion)
         for name in ["gru.repeat_head.weight", "attention.repeat_head.bias"] {

@@ -63,14 +63,10 @@ import Testing
         }
         var engine = try Engine(configuration(first))
         _ = try engine.takeAll(Fixture.circle(60))
-        var checkpoint = engine.takeCheckpoint()
+        let checkpoint = engine.takeCheckpoint()
         _ = try restored(checkpoint, configuration(first))
         let error = #expect(throws: EngineError.self) { _ = try restored(checkpoint, configuration(second)) }
         #expect(error.map { "\($0)" }?.contains("set learning.temperature to \(first ?? 0)") == true)
-        // A state that does not say is from before cosines were the default.
-        checkpoint.blobs["temperature"] = nil
-        #expect(throws: EngineError.self) { _ = try restored(checkpoint, configuration(0.1)) }
-        if first == nil { _ = try restored(checkpoint, configuration(nil)) }
     }
 
     private func valued(_ place: Int, value: Double?) -> EngineInput {

@@ -104,6 +104,14 @@ float kn_dot_f32(const float *a, const float *b, size_t n) { return floats->dot(
 
 void kn_axpy_f32(float s, const float *x, float *y, size_t n) { floats->axpy(s, x, y, n); }
 
+float kn_normalize_f32(const float *x, float length, float *y, size_t n) {
+    return floats->normalize(x, length, y, n);
+}
+
+void kn_add_tangent_f32(const float *g, const float *direction, float shrink, float scale, float *y, size_t n) {
+    floats->add_tangent(g, direction, shrink, scale, y, n);
+}
+
 void kn_gemv_f32(const float *a, size_t stride, const float *x, float *y, size_t rows, size_t columns) {
     floats->gemv(a, stride, x, y, rows, columns);
 }

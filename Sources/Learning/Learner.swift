@@ -165,9 +165,10 @@ public struct Learner: ~Copyable {
         isFinite = scale != nil && lossIsFinite
         guard let scale, isFinite else { return }
         for item in rows.items { good.save(item, of: table) }
-        table.apply(rows, configuration.rowOptimizer, rate: configuration.rate, epsilon: 1e-6)
         // Vectors are served and read as they are compared: by their directions.
-        if configuration.temperature != nil { table.normalizeRows(rows) }
+        table.apply(
+            rows, configuration.rowOptimizer, rate: configuration.rate, epsilon: 1e-6,
+            normalizing: configuration.temperature != nil)
         optimizer.rate = configuration.denseRate
         encoder.update(&optimizer, gradientScale: scale)
         version += 1

@@ -9,14 +9,15 @@ public import Tensors
 /// is bounded whatever is learned.
 public struct CandidateLoss: ~Copyable {
     private let loss: Loss
-    private let temperature: Float?
+    /// Lengths that states and item vectors are brought to, 1 / T and 1; nil without a temperature.
+    private let (stateLength, itemLength): (Float?, Float?)
     /// The candidates of the step, and where they stand.
     private var items: [ItemIndex] = []
     private var columns: NegativeColumns
     /// Their vectors, of length one where there is a temperature, [C x D].
     private var vectors: Matrix
-    /// 1 / |E|, or 1 without a temperature.
-    private var vectorInverses: [Float]
+    /// What they were multiplied with.
+    private var vectorScales: [Float]
     /// What is added to a candidate's score whatever the state.
     ///
     /// [1 x (C + 1)], 0 beyond the candidates.
@@ -27,16 +28,14 @@ public struct CandidateLoss: ~Copyable {
 
     /// What a candidate's vector is multiplied with: h, or h / (|h| T), [B x D].
     private var states: Matrix
-    private var stateInverses: [Float]
+    private var stateScales: [Float]
     /// dL/d(state), the target's part left out, [B x D].
     private var stateGradient: Matrix
     /// As `vectors`, of each position's target, [B x D].
     private var targets: Matrix
-    private var targetInverses: [Float]
+    private var targetScales: [Float]
     /// Scores, then their gradient, [B x (C + 1)].
     private var scores: Matrix
-    /// dL/dE of one target, [1 x D].
-    private var targetGradient: Matrix
     /// dL/dh, [P x D].
     public internal(set) var hiddenGradient: Matrix
 
@@ -48,22 +47,21 @@ public struct CandidateLoss: ~Copyable {
     /// - Parameter candidatesMax: the negatives of a step, or for a full softmax the most items there will be.
     public init(_ loss: Loss, temperature: Float?, positionsMax: Int, candidatesMax: Int, dimensions: Int) {
         self.loss = loss
-        self.temperature = temperature
+        (stateLength, itemLength) = (temperature.map { 1 / $0 }, temperature.map { _ in 1 })
         self.positionsMax = positionsMax
         self.candidatesMax = candidatesMax
         columns = NegativeColumns(count: loss == .fullSoftmax ? 0 : candidatesMax)
         vectors = Matrix(rows: candidatesMax, columns: dimensions)
-        vectorInverses = [Float](repeating: 1, count: candidatesMax)
+        vectorScales = [Float](repeating: 1, count: candidatesMax)
         offsets = Matrix(rows: 1, columns: candidatesMax + 1)
         vectorGradient = Matrix(rows: candidatesMax, columns: dimensions)
         biasGradient = Matrix(rows: 1, columns: candidatesMax + 1)
         states = Matrix(rows: Self.blockMax, columns: dimensions)
-        stateInverses = [Float](repeating: 1, count: Self.blockMax)
+        stateScales = [Float](repeating: 1, count: Self.blockMax)
         stateGradient = Matrix(rows: Self.blockMax, columns: dimensions)
         targets = Matrix(rows: Self.blockMax, columns: dimensions)
-        targetInverses = [Float](repeating: 1, count: Self.blockMax)
+        targetScales = [Float](repeating: 1, count: Self.blockMax)
         scores = Matrix(rows: Self.blockMax, columns: candidatesMax + 1)
-        targetGradient = Matrix(rows: 1, columns: dimensions)
         hiddenGradient = Matrix(rows: positionsMax, columns: dimensions)
     }
 
@@ -89,11 +87,9 @@ public struct CandidateLoss: ~Copyable {
             first = block.upperBound
         }
         for (row, item) in items.enumerated() {
-            if temperature != nil {
-                vectorGradient.takeTangent(row, at: vectors, row: row, squaredLength: 1, scale: vectorInverses[row])
-            }
-            rows.add(item, from: vectorGradient, row: row, scale: 1)
-            rows.addBias(item, biasGradient[0, row])
+            rows.addTangent(
+                item, of: vectorGradient, row: row, at: vectors, row: row, length: itemLength,
+                scale: vectorScales[row], bias: biasGradient[0, row])
         }
         head?.backward(hidden, positions: batch.positionCount, addingTo: &hiddenGradient)
         return sum
@@ -112,7 +108,7 @@ public struct CandidateLoss: ~Copyable {
         }
         precondition(items.count <= candidatesMax, "the candidates fit the workspace")
         for (row, item) in items.enumerated() {
-            vectorInverses[row] = vectors.take(row, of: table.vectors, row: Int(item), normalizing: temperature != nil)
+            vectorScales[row] = vectors.take(row, of: table.vectors, row: Int(item), length: itemLength)
             let correction = loss == .sampledSoftmax ? negatives.logExpectedCounts[row] : 0
             offsets[0, row] = table.biases[0, Int(item)] - correction
         }
@@ -125,8 +121,7 @@ public struct CandidateLoss: ~Copyable {
     ) {
         for position in block {
             let row = position - block.lowerBound
-            stateInverses[row] = states.take(row, of: hidden, row: position, normalizing: temperature != nil)
-            if let temperature { states.scaleRow(row, by: 1 / temperature) }
+            stateScales[row] = states.take(row, of: hidden, row: position, length: stateLength)
         }
         multiplyNT(states, rows: 0..<block.count, vectors, rows: items.count, into: &scores, accumulating: false)
         for position in block {
@@ -135,7 +130,7 @@ public struct CandidateLoss: ~Copyable {
             guard loss != .fullSoftmax else { continue }
             // A negative that is the target would push against it.
             columns.add(-.infinity, to: &scores, row: row, of: target)
-            targetInverses[row] = targets.take(row, of: table.vectors, row: Int(target), normalizing: temperature != nil)
+            targetScales[row] = targets.take(row, of: table.vectors, row: Int(target), length: itemLength)
             let score = states.withRow(row) { state in targets.withRow(row) { dot(state, $0) } }
             scores[row, items.count] = score + table.biases[0, Int(target)]
         }
@@ -202,59 +197,16 @@ public struct CandidateLoss: ~Copyable {
 
     private mutating func propagateTarget(_ row: Int, _ target: ItemIndex, rows: inout RowGradients) {
         let slope = scores[row, items.count]
-        rows.addBias(target, slope)
-        targetGradient.copyRow(0, from: states, row: row)
-        if temperature != nil {
-            targetGradient.takeTangent(0, at: targets, row: row, squaredLength: 1, scale: targetInverses[row])
-        }
-        rows.add(target, from: targetGradient, row: 0, scale: slope)
+        rows.addTangent(
+            target, of: states, row: row, at: targets, row: row, length: itemLength,
+            scale: targetScales[row] * slope, bias: slope)
     }
 
     private mutating func propagateState(_ row: Int, _ position: Int) {
-        hiddenGradient.copyRow(position, from: stateGradient, row: row)
-        if loss != .fullSoftmax { hiddenGradient.addRow(position, from: targets, row: row, scale: scores[row, items.count]) }
-        if let temperature {
-            let squaredLength = 1 / (temperature * temperature)
-            hiddenGradient.takeTangent(
-                position, at: states, row: row, squaredLength: squaredLength, scale: stateInverses[row] / temperature)
-        }
+        if loss != .fullSoftmax { stateGradient.addRow(row, from: targets, row: row, scale: scores[row, items.count]) }
+        hiddenGradient.fill(0, rows: position..<position + 1)
+        hiddenGradient.addTangent(
+            position, of: stateGradient, row: row, at: states, row: row,
+            length: stateLength, scale: stateScales[row])
     }
 }
-
-extension Matrix {
-    /// Takes over a row, brought to length one where asked.
-    ///
-    /// - Returns: what it was multiplied with.
-    fileprivate mutating func take(
-        _ row: Int, of source: borrowing Matrix, row sourceRow: Int, normalizing: Bool
-    ) -> Float {
-        copyRow(row, from: source, row: sourceRow)
-        return normalizing ? normalizeRow(row) : 1
-    }
-
-    /// row = scale · (row less its part along a direction)
-    ///
-    /// - Parameter squaredLength: of the direction.
-    fileprivate mutating func takeTangent(
-        _ row: Int, at directions: borrowing Matrix, row directionRow: Int, squaredLength: Float, scale: Float
-    ) {
-        let along = withRow(row) { values in directions.withRow(directionRow) { dot(values, $0) } }
-        addRow(row, from: directions, row: directionRow, scale: -along / squaredLength)
-        scaleRow(row, by: scale)
-    }
-}
-
-extension Matrix {
-    /// Brings a row to length one; one of zeros stays.
-    ///
-    /// - Returns: what it was multiplied with.
-    @discardableResult
-    public mutating func normalizeRow(_ row: Int) -> Float {
-        let inverse = 1 / max(withRow(row) { dot($0, $0) }.squareRoot(), smallestNorm)
-        scaleRow(row, by: inverse)
-        return inverse
-    }
-}
-
-/// As in PyTorch's `normalize`.
-private let smallestNorm: Float = 1e-12

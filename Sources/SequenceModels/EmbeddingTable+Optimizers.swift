@@ -10,25 +10,24 @@ extension EmbeddingTable {
     }
 
     /// One step of `optimizer` on every row that `gradients` touched. The table is prepared for it.
+    ///
+    /// - Parameter normalizing: the rows are brought back to length one.
     public mutating func apply(
-        _ gradients: borrowing RowGradients, _ optimizer: RowOptimizer, rate: Float, epsilon: Float
+        _ gradients: borrowing RowGradients, _ optimizer: RowOptimizer, rate: Float, epsilon: Float,
+        normalizing: Bool = false
     ) {
         switch optimizer.kind {
         case .adagrad:
             // What is summed up of a touched row, less what time has taken of it (Adadelta's idea, Zeiler 2012, with
             // Adagrad's units): a row that is learned for ever keeps a rate that it can follow drift with.
             let decay = optimizer.halfLife > 0 ? exp2(-1 / optimizer.halfLife) : 1
-            applyAdagrad(gradients, rate: rate, epsilon: epsilon, decay: decay)
+            applyAdagrad(gradients, rate: rate, epsilon: epsilon, decay: decay, normalizing: normalizing)
         case .adam:
-            applyAdam(gradients, rate: rate)
+            applyAdam(gradients, rate: rate, normalizing: normalizing)
         case .sgd:
             applyMomentum(gradients, rate: rate, momentum: optimizer.momentum)
+            if normalizing { normalizeRows(gradients) }
         }
-    }
-
-    /// Brings the rows that `gradients` touched back to length one.
-    public mutating func normalizeRows(_ gradients: borrowing RowGradients) {
-        for slot in 0..<gradients.count { vectors.normalizeRow(Int(gradients.item(at: slot))) }
     }
 
     /// Brings a row to length one, unless the square of its length is within `tolerance` of that.
@@ -50,13 +49,13 @@ extension EmbeddingTable {
 
     /// The corrections of a row's moments go by its own steps: a new item's first step is as large as any
     /// item's, however long the stream is.
-    private mutating func applyAdam(_ gradients: borrowing RowGradients, rate: Float) {
+    private mutating func applyAdam(_ gradients: borrowing RowGradients, rate: Float, normalizing: Bool) {
         guard var moments = moments.take() else { preconditionFailure("the table is prepared for the optimizer") }
         gradients.withRows { rows, slopes, biasSlopes in
             adamUpdate(
                 vectors: &vectors, biases: &biases, first: &moments.first, second: &moments.second,
                 updates: &moments.updates, rows: rows, gradients: slopes, biasGradients: biasSlopes, rate: rate,
-                constants: DenseOptimizer.adam)
+                constants: DenseOptimizer.adam, normalizing: normalizing)
         }
         self.moments = consume moments
     }
@@ -70,6 +69,10 @@ extension EmbeddingTable {
                 move(row, column, by: -rate * speed)
             }
         }
+    }
+
+    private mutating func normalizeRows(_ gradients: borrowing RowGradients) {
+        for slot in 0..<gradients.count { vectors.normalizeRow(Int(gradients.item(at: slot))) }
     }
 
     /// The bias stands after the vector.

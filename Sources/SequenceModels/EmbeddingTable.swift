@@ -65,14 +65,18 @@ public struct EmbeddingTable: ~Copyable {
     /// Applies one row-wise Adagrad step (Duchi, Hazan and Singer 2011; one accumulator a row as in
     /// DLRM) to every row that `gradients` touched.
     ///
-    /// - Parameter decay: what is left of a touched row's accumulators before; 1 for all.
+    /// - Parameters:
+    ///   - decay: what is left of a touched row's accumulators before; 1 for all.
+    ///   - normalizing: the rows are brought back to length one.
     public mutating func applyAdagrad(
-        _ gradients: borrowing RowGradients, rate: Float, epsilon: Float, decay: Float = 1
+        _ gradients: borrowing RowGradients, rate: Float, epsilon: Float, decay: Float = 1,
+        normalizing: Bool = false
     ) {
         gradients.withRows { rows, slopes, biasSlopes in
             adagradUpdate(
                 vectors: &vectors, biases: &biases, vectorSums: &vectorAccumulators, biasSums: &biasAccumulators,
-                rows: rows, gradients: slopes, biasGradients: biasSlopes, decay: decay, rate: rate, epsilon: epsilon)
+                rows: rows, gradients: slopes, biasGradients: biasSlopes, decay: decay, rate: rate, epsilon: epsilon,
+                normalizing: normalizing)
         }
     }
 }

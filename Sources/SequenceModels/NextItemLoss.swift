@@ -11,9 +11,11 @@ public enum NextItemLoss: ~Copyable {
     public init(
         _ loss: Loss, temperature: Float?, positionsMax: Int, negativesMax: Int, itemsMax: Int, dimensions: Int
     ) {
-        if loss == .sampledSoftmax, temperature == nil {
+        if loss == .sampledSoftmax {
             self = .softmax(
-                SampledSoftmax(positionsMax: positionsMax, negativesMax: negativesMax, dimensions: dimensions))
+                SampledSoftmax(
+                    temperature: temperature, positionsMax: positionsMax, negativesMax: negativesMax,
+                    dimensions: dimensions))
         } else {
             precondition(loss != .fullSoftmax || itemsMax <= Loss.vocabularyMax, "a full softmax is for small catalogues")
             self = .candidates(

@@ -71,6 +71,17 @@ public struct RowGradients: ~Copyable {
         biases[slot] += bias
     }
 
+    /// The same of what reaches the item's vector through its direction, see `Matrix.addTangent`.
+    mutating func addTangent(
+        _ item: ItemIndex, of gradient: borrowing Matrix, row: Int, at directions: borrowing Matrix,
+        row directionRow: Int, length: Float?, scale: Float, bias: Float
+    ) {
+        let slot = slot(of: item)
+        vectors.addTangent(
+            slot, of: gradient, row: row, at: directions, row: directionRow, length: length, scale: scale)
+        biases[slot] += bias
+    }
+
     public mutating func addBias(_ item: ItemIndex, _ gradient: Float) {
         biases[slot(of: item)] += gradient
     }

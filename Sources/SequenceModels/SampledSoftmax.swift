@@ -5,12 +5,17 @@ public import Tensors
 /// Cross-entropy of the next item against negatives that all positions of a step share (Hidasi and
 /// Karatzoglou 2018): one matrix product scores every position against every negative.
 ///
-/// The score of item j after hidden state h is h·E_j + b_j. Where negatives are drawn unevenly, the
+/// The score of item j after hidden state h is h·E_j + b_j; with a temperature T it is h·E_j / (|h| |E_j| T) + b_j.
+/// Where negatives are drawn unevenly, the
 /// logarithm of their expected count is subtracted from their scores, never from the target's
 /// (Bengio and Senécal 2008; "logQ correction").
 public struct SampledSoftmax: ~Copyable {
-    /// Rows of the negatives, [N x D].
+    /// Lengths that states and item vectors are brought to, 1 / T and 1; nil without a temperature.
+    private let (stateLength, itemLength): (Float?, Float?)
+    /// Rows of the negatives, of length one where there is a temperature, [N x D].
     private var negativeVectors: Matrix
+    /// What they were multiplied with.
+    private var negativeScales: [Float]
     /// The same transposed, the target's column zero, [D x (N + 1)].
     private var negativeColumns: Matrix
     /// What is added to the score of each negative whatever the state: b_j - log(expected count), and 0
@@ -20,6 +25,14 @@ public struct SampledSoftmax: ~Copyable {
     private var logits: Matrix
     /// Sum of the logits' gradients over the positions, [1 x (N + 1)].
     private var logitsGradientSum: Matrix
+    /// What vectors are multiplied with: h, or h / (|h| T), [P x D].
+    private var states: Matrix
+    private var stateScales: [Float]
+    /// As `negativeVectors`, of each position's target, [P x D].
+    private var targets: Matrix
+    private var targetScales: [Float]
+    /// dL/d(state), [P x D].
+    private var stateGradient: Matrix
     /// dL/dh, [P x D].
     public internal(set) var hiddenGradient: Matrix
     /// dL/dE of the negatives, [N x D].
@@ -37,15 +50,23 @@ public struct SampledSoftmax: ~Copyable {
     /// Positions ahead of the one in work whose target is asked for.
     private static let positionsAhead = 4
 
-    public init(positionsMax: Int, negativesMax: Int, dimensions: Int) {
+    /// - Parameter temperature: nil for scores that are plain products.
+    public init(temperature: Float?, positionsMax: Int, negativesMax: Int, dimensions: Int) {
+        (stateLength, itemLength) = (temperature.map { 1 / $0 }, temperature.map { _ in 1 })
         self.positionsMax = positionsMax
         self.negativesMax = negativesMax
         negativeVectors = Matrix(rows: negativesMax, columns: dimensions)
+        negativeScales = [Float](repeating: 1, count: negativesMax)
         negativeColumns = Matrix(rows: dimensions, columns: negativesMax + 1)
         offsets = Matrix(rows: 1, columns: negativesMax + 1)
         logits = Matrix(rows: positionsMax, columns: negativesMax + 1)
         logitsGradientSum = Matrix(rows: 1, columns: negativesMax + 1)
         columns = NegativeColumns(count: negativesMax)
+        states = Matrix(rows: positionsMax, columns: dimensions)
+        stateScales = [Float](repeating: 1, count: positionsMax)
+        targets = Matrix(rows: positionsMax, columns: dimensions)
+        targetScales = [Float](repeating: 1, count: positionsMax)
+        stateGradient = Matrix(rows: positionsMax, columns: dimensions)
         hiddenGradient = Matrix(rows: positionsMax, columns: dimensions)
         negativeGradient = Matrix(rows: negativesMax, columns: dimensions)
     }
@@ -64,49 +85,58 @@ public struct SampledSoftmax: ~Copyable {
             "the batch and its negatives fit the workspace")
         rows.admit(negatives.items)
         columns.arrange(negatives.items)
-        score(hidden: hidden, batch, negatives, table)
+        gather(hidden: hidden, batch, negatives, table)
+        score(batch, table)
         if let head { add(head, hidden, batch) }
         var loss: Float = 0
         for position in 0..<batch.positionCount {
             loss += differentiateRow(position, weight: batch.weights[position])
         }
         if let head { propagate(to: head, batch) }
-        propagate(hidden: hidden, batch, negatives, table, rows: &rows)
+        propagateStates(positions: batch.positionCount)
+        propagateItems(batch, negatives, rows: &rows)
         head?.backward(hidden, positions: batch.positionCount, addingTo: &hiddenGradient)
         return loss
     }
 
-    private mutating func score(
+    /// Takes over what is multiplied with what.
+    private mutating func gather(
         hidden: borrowing Matrix, _ batch: SequenceBatch, _ negatives: NegativeSample,
         _ table: borrowing EmbeddingTable
     ) {
         for (row, item) in negatives.items.enumerated() {
-            negativeVectors.copyRow(row, from: table.vectors, row: Int(item))
+            negativeScales[row] = negativeVectors.take(
+                row, of: table.vectors, row: Int(item), length: itemLength)
             offsets[0, row] = table.biases[0, Int(item)] - negatives.logExpectedCounts[row]
-        }
-        if batch.positionCount >= Self.transposingPositions {
-            transpose(negativeVectors, rows: negativesMax, into: &negativeColumns)
-            multiplyNN(
-                hidden, rows: 0..<batch.positionCount, negativeColumns, rows: hidden.columns, into: &logits,
-                accumulating: false, precision: .rounded)
-        } else {
-            multiplyNT(
-                hidden, rows: 0..<batch.positionCount, negativeVectors, rows: negativesMax, into: &logits,
-                accumulating: false)
         }
         for position in 0..<batch.positionCount {
             // What the encoder went over since has driven the first ones out.
             let coming = position + Self.positionsAhead
             if coming < batch.positionCount { table.vectors.prefetchRow(Int(batch.targets[coming])) }
+            targetScales[position] = targets.take(
+                position, of: table.vectors, row: Int(batch.targets[position]), length: itemLength)
+            stateScales[position] = states.take(position, of: hidden, row: position, length: stateLength)
+        }
+    }
+
+    private mutating func score(_ batch: SequenceBatch, _ table: borrowing EmbeddingTable) {
+        let positions = batch.positionCount
+        if positions >= Self.transposingPositions {
+            transpose(negativeVectors, rows: negativesMax, into: &negativeColumns)
+            multiplyNN(
+                states, rows: 0..<positions, negativeColumns, rows: states.columns, into: &logits,
+                accumulating: false, precision: .rounded)
+        } else {
+            multiplyNT(
+                states, rows: 0..<positions, negativeVectors, rows: negativesMax, into: &logits, accumulating: false)
+        }
+        for position in 0..<positions {
             let target = batch.targets[position]
-            let targetScore =
-                hidden.withRow(position) { hidden in
-                    table.vectors.withRow(Int(target)) { dot(hidden, $0) }
-                } + table.biases[0, Int(target)]
             logits.addRow(position, from: offsets, row: 0, scale: 1)
             // A negative that is the target would push against it.
             columns.add(-.infinity, to: &logits, row: position, of: target)
-            logits[position, negativesMax] = targetScore
+            let score = states.withRow(position) { state in targets.withRow(position) { dot(state, $0) } }
+            logits[position, negativesMax] = score + table.biases[0, Int(target)]
         }
     }
 
@@ -148,27 +178,38 @@ public struct SampledSoftmax: ~Copyable {
         }
     }
 
-    private mutating func propagate(
-        hidden: borrowing Matrix, _ batch: SequenceBatch, _ negatives: NegativeSample,
-        _ table: borrowing EmbeddingTable, rows: inout RowGradients
+    private mutating func propagateStates(positions: Int) {
+        multiplyNN(
+            logits, rows: 0..<positions, negativeVectors, rows: negativesMax, into: &stateGradient,
+            accumulating: false, precision: .rounded)
+        hiddenGradient.fill(0, rows: 0..<positions)
+        for position in 0..<positions {
+            stateGradient.addRow(position, from: targets, row: position, scale: logits[position, negativesMax])
+            hiddenGradient.addTangent(
+                position, of: stateGradient, row: position, at: states, row: position, length: stateLength,
+                scale: stateScales[position])
+        }
+    }
+
+    private mutating func propagateItems(
+        _ batch: SequenceBatch, _ negatives: NegativeSample, rows: inout RowGradients
     ) {
         let positions = batch.positionCount
-        multiplyNN(
-            logits, rows: 0..<positions, negativeVectors, rows: negativesMax, into: &hiddenGradient,
-            accumulating: false, precision: .rounded)
         multiplyTN(
-            logits, columns: negativesMax, hidden, rows: positions, into: &negativeGradient, accumulating: false,
+            logits, columns: negativesMax, states, rows: positions, into: &negativeGradient, accumulating: false,
             precision: .rounded)
-        for position in 0..<positions {
-            let target = batch.targets[position]
-            let gradient = logits[position, negativesMax]
-            hiddenGradient.addRow(position, from: table.vectors, row: Int(target), scale: gradient)
-            rows.add(target, from: hidden, row: position, scale: gradient, bias: gradient)
-        }
         logitsGradientSum.fill(0, rows: 0..<1)
-        for position in 0..<positions { logitsGradientSum.addRow(0, from: logits, row: position, scale: 1) }
+        for position in 0..<positions {
+            let slope = logits[position, negativesMax]
+            rows.addTangent(
+                batch.targets[position], of: states, row: position, at: targets, row: position, length: itemLength,
+                scale: targetScales[position] * slope, bias: slope)
+            logitsGradientSum.addRow(0, from: logits, row: position, scale: 1)
+        }
         for (row, item) in negatives.items.enumerated() {
-            rows.add(item, from: negativeGradient, row: row, scale: 1, bias: logitsGradientSum[0, row])
+            rows.addTangent(
+                item, of: negativeGradient, row: row, at: negativeVectors, row: row, length: itemLength,
+                scale: negativeScales[row], bias: logitsGradientSum[0, row])
         }
     }
 }

@@ -85,6 +85,42 @@ internal import CKernels
         unsafe kn_axpy_f32(scale, pointer(otherRow), pointer(row), columns)
     }
 
+    /// Brings a row to length one; one of zeros stays.
+    ///
+    /// - Returns: what it was multiplied with.
+    @discardableResult
+    public mutating func normalizeRow(_ row: Int) -> Float {
+        unsafe kn_normalize_f32(pointer(row), 1, pointer(row), columns)
+    }
+
+    /// row = source[sourceRow], brought to `length` unless that is nil; one of zeros stays zero.
+    ///
+    /// - Returns: what it was multiplied with.
+    public mutating func take(_ row: Int, of source: borrowing Matrix, row sourceRow: Int, length: Float?) -> Float {
+        guard let length else {
+            copyRow(row, from: source, row: sourceRow)
+            return 1
+        }
+        precondition(columns == source.columns, "rows of one width")
+        return unsafe kn_normalize_f32(source.pointer(sourceRow), length, pointer(row), columns)
+    }
+
+    /// The gradient of `take`: row += scale · (g - (g·d) d / |d|²), or scale · g where the length is nil.
+    ///
+    /// - Parameters:
+    ///   - gradient: g is its row `gradientRow`.
+    ///   - directions: d is its row `directionRow`, of length `length`.
+    ///   - scale: what the vector was multiplied with.
+    public mutating func addTangent(
+        _ row: Int, of gradient: borrowing Matrix, row gradientRow: Int, at directions: borrowing Matrix,
+        row directionRow: Int, length: Float?, scale: Float
+    ) {
+        precondition(columns == gradient.columns && columns == directions.columns, "rows of one width")
+        let shrink = length.map { 1 / ($0 * $0) } ?? 0
+        unsafe kn_add_tangent_f32(
+            gradient.pointer(gradientRow), directions.pointer(directionRow), shrink, scale, pointer(row), columns)
+    }
+
     /// row *= scale
     public mutating func scaleRow(_ row: Int, by scale: Float) {
         withMutableRow(row) { values in

@@ -8,15 +8,18 @@ internal import CKernels
 /// - Parameters:
 ///   - vectors: [V x D]; `biases`, `vectorSums` and `biasSums`: [1 x V].
 ///   - gradients: [at least N x D]; `biasGradients`: at least N.
+///   - normalizing: the vectors are brought back to length one.
 public func adagradUpdate(
     vectors: inout Matrix, biases: inout Matrix, vectorSums: inout Matrix, biasSums: inout Matrix, rows: Span<Int32>,
-    gradients: borrowing Matrix, biasGradients: Span<Float>, decay: Float, rate: Float, epsilon: Float
+    gradients: borrowing Matrix, biasGradients: Span<Float>, decay: Float, rate: Float, epsilon: Float,
+    normalizing: Bool
 ) {
     check(vectors, biases, rows, gradients, biasGradients)
     precondition(vectorSums.columns == vectors.rows && biasSums.columns == vectors.rows, "two sums for every row")
     unsafe withGradients(rows, gradients, biasGradients) { slopes in
         var table = unsafe kn_row_table(
-            vectors: vectors.pointer(0), stride: vectors.stride, columns: vectors.columns, biases: biases.pointer(0))
+            vectors: vectors.pointer(0), stride: vectors.stride, columns: vectors.columns, biases: biases.pointer(0),
+            normalizing: normalizing)
         unsafe kn_adagrad_rows_f32(&table, vectorSums.pointer(0), biasSums.pointer(0), slopes, decay, rate, epsilon)
     }
 }
@@ -27,9 +30,11 @@ public func adagradUpdate(
 ///   - vectors: [V x D]; `biases` and `updates`: [1 x V].
 ///   - first, second: [V x (D + 1)], the bias's moments last.
 ///   - gradients: [at least N x D]; `biasGradients`: at least N.
+///   - normalizing: the vectors are brought back to length one.
 public func adamUpdate(
     vectors: inout Matrix, biases: inout Matrix, first: inout Matrix, second: inout Matrix, updates: inout Matrix,
-    rows: Span<Int32>, gradients: borrowing Matrix, biasGradients: Span<Float>, rate: Float, constants: AdamConstants
+    rows: Span<Int32>, gradients: borrowing Matrix, biasGradients: Span<Float>, rate: Float, constants: AdamConstants,
+    normalizing: Bool
 ) {
     check(vectors, biases, rows, gradients, biasGradients)
     precondition(
@@ -37,7 +42,8 @@ public func adamUpdate(
             && first.columns == vectors.columns + 1 && second.columns == vectors.columns + 1, "moments for every row")
     unsafe withGradients(rows, gradients, biasGradients) { slopes in
         var table = unsafe kn_row_table(
-            vectors: vectors.pointer(0), stride: vectors.stride, columns: vectors.columns, biases: biases.pointer(0))
+            vectors: vectors.pointer(0), stride: vectors.stride, columns: vectors.columns, biases: biases.pointer(0),
+            normalizing: normalizing)
         var moments = unsafe kn_row_moments(
             first: first.pointer(0), second: second.pointer(0), stride: first.stride, updates: updates.pointer(0))
         unsafe kn_adam_rows_f32(&table, &moments, slopes, rate, constants.beta1, constants.beta2, constants.epsilon)

@@ -26,6 +26,35 @@ import Testing
         }
     }
 
+    @Test(arguments: Variant.available, awkwardLengths) func directionsAndTheirGradient(variant: Variant, length: Int) {
+        var generator = TestGenerator(state: UInt64(length) + 31)
+        let x = GuardedBuffer(generator.floats(length, 3))
+        let direction = GuardedBuffer(generator.floats(length))
+        let norm = x.values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+        let factor = Double(variant.floats.normalize(x.start, 2.5, direction.start, length))
+        #expect(abs(factor - 2.5 / norm) < 1e-5 * factor)
+        for (place, value) in direction.values.enumerated() {
+            #expect(abs(Double(value) - factor * Double(x.values[place])) < 1e-5)
+        }
+
+        let (g, before) = (GuardedBuffer(generator.floats(length)), generator.floats(length))
+        let along = zip(g.values, direction.values).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } / (2.5 * 2.5)
+        for shrink in [0, 1 / (2.5 * 2.5)] as [Float] {
+            let y = GuardedBuffer(before)
+            variant.floats.add_tangent(g.start, direction.start, shrink, -0.5, y.start, length)
+            for (place, value) in y.values.enumerated() {
+                let across = Double(g.values[place]) - (shrink == 0 ? 0 : along * Double(direction.values[place]))
+                #expect(abs(Double(value) - (Double(before[place]) - 0.5 * across)) < 1e-5)
+            }
+        }
+        // In place, and where there is no direction.
+        _ = variant.floats.normalize(x.start, 2.5, x.start, length)
+        #expect(x.values == direction.values)
+        let zeros = GuardedBuffer([Float](repeating: 0, count: length))
+        _ = variant.floats.normalize(zeros.start, 1, zeros.start, length)
+        #expect(zeros.values.allSatisfy { $0 == 0 })
+    }
+
     @Test(arguments: Variant.available, [(1, 1), (3, 5), (4, 16), (5, 17), (7, 64), (192, 64), (33, 129)])
     func matrixTimesVector(variant: Variant, shape: (rows: Int, columns: Int)) {
         let (rows, columns) = shape

@@ -7,6 +7,41 @@ import Testing
     private static let rows: [Int32] = [11, 0, 3, 7, 1, 10, 2, 9, 5]
     private static let capacity = 12
 
+    @Test(arguments: Variant.available, awkwardLengths) func rowsAreBroughtBackToLengthOne(variant: Variant, columns: Int) {
+        for isAdam in [false, true] {
+            let whole = vectorsAfterAStep(variant, columns: columns, isAdam: isAdam, normalizing: false)
+            let unit = vectorsAfterAStep(variant, columns: columns, isAdam: isAdam, normalizing: true)
+            for row in 0..<Self.capacity {
+                let values = whole[row * columns..<(row + 1) * columns].map(Double.init)
+                let norm = values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+                let scale = Self.rows.contains(Int32(row)) ? 1 / norm : 1
+                for column in 0..<columns {
+                    #expect(abs(Double(unit[row * columns + column]) - scale * values[column]) < 1e-5)
+                }
+            }
+        }
+    }
+
+    private func vectorsAfterAStep(_ variant: Variant, columns: Int, isAdam: Bool, normalizing: Bool) -> [Float] {
+        var generator = TestGenerator(state: UInt64(columns) + 23)
+        let (count, width, rows) = (Self.rows.count, columns + 1, GuardedBuffer(Self.rows))
+        let (vectors, biases) = (GuardedBuffer(generator.floats(Self.capacity * columns)), GuardedBuffer(generator.floats(Self.capacity)))
+        let (first, second) = (GuardedBuffer(generator.floats(Self.capacity * width)), GuardedBuffer(generator.floats(Self.capacity * width).map(abs)))
+        let (sums, updates) = (GuardedBuffer(generator.floats(Self.capacity).map(abs)), GuardedBuffer(generator.floats(Self.capacity).map(abs)))
+        let (slopes, biasSlopes) = (GuardedBuffer(generator.floats(count * columns)), GuardedBuffer(generator.floats(count)))
+        var table = kn_row_table(
+            vectors: vectors.start, stride: columns, columns: columns, biases: biases.start, normalizing: normalizing)
+        var moments = kn_row_moments(first: first.start, second: second.start, stride: width, updates: updates.start)
+        var gradients = kn_row_gradients(
+            rows: rows.start, vectors: slopes.start, stride: columns, biases: biasSlopes.start, count: count)
+        if isAdam {
+            variant.rows.adam_rows(&table, &moments, &gradients, 0.01, 0.9, 0.999, 1e-8)
+        } else {
+            variant.rows.adagrad_rows(&table, sums.start, updates.start, &gradients, 0.75, 0.1, 1e-6)
+        }
+        return vectors.values
+    }
+
     @Test(arguments: Variant.available, awkwardLengths) func adagradMovesTheRowsThatAreNamed(variant: Variant, columns: Int) {
         var generator = TestGenerator(state: UInt64(columns) + 21)
         let (count, rows) = (Self.rows.count, GuardedBuffer(Self.rows))
@@ -16,7 +51,8 @@ import Testing
         let biasSums = GuardedBuffer(generator.floats(Self.capacity).map(abs))
         let (slopes, biasSlopes) = (GuardedBuffer(generator.floats(count * columns, 2)), GuardedBuffer(generator.floats(count, 2)))
         let before = [vectors, biases, vectorSums, biasSums].map { $0.values.map(Double.init) }
-        var table = kn_row_table(vectors: vectors.start, stride: columns, columns: columns, biases: biases.start)
+        var table = kn_row_table(vectors: vectors.start, stride: columns, columns: columns, biases: biases.start,
+            normalizing: false)
         var gradients = kn_row_gradients(
             rows: rows.start, vectors: slopes.start, stride: columns, biases: biasSlopes.start, count: count)
         variant.rows.adagrad_rows(&table, vectorSums.start, biasSums.start, &gradients, 0.75, 0.1, 1e-6)
@@ -49,7 +85,8 @@ import Testing
         let updates = GuardedBuffer((0..<Self.capacity).map { Float($0) })
         let (slopes, biasSlopes) = (GuardedBuffer(generator.floats(count * columns)), GuardedBuffer(generator.floats(count)))
         let (w, b, m, v) = (vectors.values, biases.values, first.values, second.values)
-        var table = kn_row_table(vectors: vectors.start, stride: columns, columns: columns, biases: biases.start)
+        var table = kn_row_table(vectors: vectors.start, stride: columns, columns: columns, biases: biases.start,
+            normalizing: false)
         var moments = kn_row_moments(first: first.start, second: second.start, stride: width, updates: updates.start)
         var gradients = kn_row_gradients(
             rows: rows.start, vectors: slopes.start, stride: columns, biases: biasSlopes.start, count: count)

@@ -111,7 +111,8 @@ struct GoldenFile: Decodable, Sendable {
     }
 
     func softmax() -> SampledSoftmax {
-        SampledSoftmax(positionsMax: Self.positionsMax, negativesMax: negatives.count, dimensions: width)
+        SampledSoftmax(
+            temperature: nil, positionsMax: Self.positionsMax, negativesMax: negatives.count, dimensions: width)
     }
 }
 

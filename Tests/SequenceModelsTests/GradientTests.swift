@@ -134,7 +134,7 @@ import Testing
         var negatives = NegativeSample(count: reference.negatives.count)
         negatives.items = reference.negatives.map { ItemIndex($0) }
         negatives.logExpectedCounts = reference.logExpected.map { Float($0) }
-        var softmax = SampledSoftmax(positionsMax: 9, negativesMax: 4, dimensions: width)
+        var softmax = SampledSoftmax(temperature: nil, positionsMax: 9, negativesMax: 4, dimensions: width)
         var rows = RowGradients(slotsMax: 32, dimensions: width)
         encoder.forward(batch, table, dropout: &dropout)
         let loss = encoder.withHidden {

@@ -58,6 +58,13 @@ import Testing
         return batch
     }
 
+    private func negativeSample() -> NegativeSample {
+        var negatives = NegativeSample(count: golden.negatives.count)
+        negatives.items = golden.negatives
+        negatives.logExpectedCounts = golden.log_expected
+        return negatives
+    }
+
     private struct Result {
         var value: Float
         var hidden: [Float]
@@ -72,14 +79,11 @@ import Testing
         var hidden = Matrix(rows: positions, columns: width)
         hidden.take(values)
         let table = EmbeddingTable.of(vectors, biases: biases, width: width)
-        var negatives = NegativeSample(count: golden.negatives.count)
-        negatives.items = golden.negatives
-        negatives.logExpectedCounts = golden.log_expected
         var workspace = CandidateLoss(
             loss, temperature: temperature, positionsMax: positions,
             candidatesMax: max(golden.negatives.count, golden.items), dimensions: width)
         var rows = RowGradients(slotsMax: golden.items, dimensions: width)
-        let value = workspace.lossAndGradient(hidden: hidden, batch(), negatives, table, head: nil, rows: &rows)
+        let value = workspace.lossAndGradient(hidden: hidden, batch(), negativeSample(), table, head: nil, rows: &rows)
         let dense = rows.dense(items: golden.items, width: width)
         return Result(
             value: value, hidden: workspace.hiddenGradient.values(rows: positions), vectors: dense.vectors,
@@ -166,9 +170,32 @@ import Testing
         }
     }
 
+    /// Few products are not rounded to bfloat16.
+    @Test(arguments: [false, true]) func theFastSampledSoftmaxIsThatOfPyTorch(cosine: Bool) throws {
+        let expected = try #require(golden.cases.first { $0.loss == "sampled_softmax" && $0.cosine == cosine })
+        let (positions, width) = (golden.targets.count, golden.width)
+        var hidden = Matrix(rows: positions, columns: width)
+        hidden.take(try #require(golden.parameters["hidden"]))
+        let table = EmbeddingTable.of(
+            try #require(golden.parameters["table"]), biases: try #require(golden.parameters["biases"]), width: width)
+        var softmax = SampledSoftmax(
+            temperature: cosine ? golden.temperature : nil, positionsMax: positions,
+            negativesMax: golden.negatives.count, dimensions: width)
+        var rows = RowGradients(slotsMax: golden.items, dimensions: width)
+        let value = softmax.lossAndGradient(hidden: hidden, batch(), negativeSample(), table, head: nil, rows: &rows)
+        let dense = rows.dense(items: golden.items, width: width)
+        let tolerance: Float = 1e-5 * max(1, abs(expected.value))
+        #expect(abs(value - expected.value) < tolerance, "\(value), not \(expected.value)")
+        let slopes = softmax.hiddenGradient.values(rows: positions)
+        #expect(distance(slopes, try #require(expected.gradients["hidden"])) < tolerance)
+        #expect(distance(dense.vectors, try #require(expected.gradients["table"])) < tolerance)
+        #expect(distance(dense.biases, try #require(expected.gradients["biases"])) < tolerance)
+    }
+
     /// Positions go in blocks: 110 of them must give the same as the special case that takes them at once. So few
     /// products are not rounded.
-    @Test func manyPositionsAreTheSameAsTheFastSampledSoftmax() {
+    @Test(arguments: [nil, 0.3] as [Float?])
+    func manyPositionsAreTheSameAsTheFastSampledSoftmax(temperature: Float?) {
         let (items, width, positions) = (40, 16, 110)
         var generator = SeededGenerator(seed: 8)
         func drawn(_ count: Int) -> [Float] { (0..<count).map { _ in generator.nextSymmetric(0.5) } }
@@ -185,9 +212,10 @@ import Testing
             batch.append(window.span) { _ in 1 }
         }
         batch.arrange()
-        var fast = SampledSoftmax(positionsMax: positions, negativesMax: 20, dimensions: width)
+        var fast = SampledSoftmax(
+            temperature: temperature, positionsMax: positions, negativesMax: 20, dimensions: width)
         var plain = CandidateLoss(
-            .sampledSoftmax, temperature: nil, positionsMax: positions, candidatesMax: 20, dimensions: width)
+            .sampledSoftmax, temperature: temperature, positionsMax: positions, candidatesMax: 20, dimensions: width)
         var fastRows = RowGradients(slotsMax: items, dimensions: width)
         var plainRows = RowGradients(slotsMax: items, dimensions: width)
         let heads = (0..<2).map { _ in RepeatHead(prefix: "", positionsMax: positions, dimensions: width) }

@@ -38,6 +38,10 @@ bool kn_isa_select(kn_isa isa);
 float kn_dot_f32(const float *a, const float *b, size_t n);
 // y += s * x
 void kn_axpy_f32(float s, const float *x, float *y, size_t n);
+// y = length * x / max(|x|, 1e-12), which may be x itself; returns what x was multiplied with
+float kn_normalize_f32(const float *x, float length, float *y, size_t n);
+// y += scale * (g - shrink * (g . direction) * direction): with shrink 1 / |direction|^2 without the part along it
+void kn_add_tangent_f32(const float *g, const float *direction, float shrink, float scale, float *y, size_t n);
 // y[r] += a[r] . x, for each of the rows of a
 void kn_gemv_f32(const float *a, size_t stride, const float *x, float *y, size_t rows, size_t columns);
 // y += sum over r of x[r] * a[r]

@@ -3,6 +3,7 @@
 #ifndef CKERNELS_ROWS_H
 #define CKERNELS_ROWS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,7 @@ typedef struct kn_row_table {
     size_t stride;
     size_t columns;
     float *biases; // one a row
+    bool normalizing; // vectors are brought back to length one after their step
 } kn_row_table;
 
 // Gradients of `count` rows, each named once.

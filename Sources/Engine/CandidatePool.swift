@@ -9,9 +9,9 @@ struct CandidatePool {
     private(set) var features: [Blend.Features] = []
     private(set) var ages: [Blend.Age] = []
     /// Items of the session, for the weights.
-    let sessionLength: Int
+    private(set) var sessionLength: Int
     /// Events before the list.
-    let sequence: UInt64
+    private(set) var sequence: UInt64
 
     /// What an item has that a model does not name.
     private static let unknown: Blend.Features = {
@@ -26,6 +26,14 @@ struct CandidatePool {
     init(sessionLength: Int, sequence: UInt64) {
         self.sessionLength = sessionLength
         self.sequence = sequence
+    }
+
+    /// Forgets every candidate for another session's; their memory stays.
+    mutating func begin(sessionLength: Int, sequence: UInt64) {
+        items.removeAll(keepingCapacity: true)
+        features.removeAll(keepingCapacity: true)
+        ages.removeAll(keepingCapacity: true)
+        (self.sessionLength, self.sequence) = (sessionLength, sequence)
     }
 
     /// Makes `places` those of this pool.
@@ -130,7 +138,11 @@ extension CandidatePool {
     init(from reader: inout ByteReader) throws(PayloadError) {
         let length = Int(try reader.read(UInt32.self))
         self.init(sessionLength: length, sequence: try reader.read(UInt64.self))
-        for _ in 0..<Int(try reader.read(UInt16.self)) {
+        let count = Int(try reader.read(UInt16.self))
+        items.reserveCapacity(count)
+        features.reserveCapacity(count)
+        ages.reserveCapacity(count)
+        for _ in 0..<count {
             let item = try reader.read(ItemIndex.self)
             guard let age = Blend.Age(rawValue: Int(try reader.read(UInt8.self))), item >= 0 else {
                 throw .inconsistent("a pool of candidates")

@@ -9,18 +9,23 @@ extension Engine {
     /// Candidates that each member brings.
     static let membersCandidatesMax = 60
 
-    /// What the counting models say of a session.
-    func countingPool(row: Int, window: [ItemIndex], _ desk: ListDesk) -> CandidatePool {
+    /// Makes a pool that of a session, with what the counting models say of it.
+    func fill(_ pool: inout CandidatePool, row: Int, window: [ItemIndex], _ desk: ListDesk) {
         let candidates = yardsticks.candidates(
             after: window, session: row, excluding: [], neighborsMax: Self.membersCandidatesMax, using: &desk.neighbors)
-        return countingPool(sessionLength: sessions[row].entries.count, candidates, desk)
+        pool.begin(sessionLength: sessions[row].entries.count, sequence: sequence)
+        fill(&pool, candidates, desk)
     }
 
     func countingPool(sessionLength: Int, _ candidates: Yardsticks.Candidates, _ desk: ListDesk) -> CandidatePool {
         var pool = CandidatePool(sessionLength: sessionLength, sequence: sequence)
+        fill(&pool, candidates, desk)
+        return pool
+    }
+
+    private func fill(_ pool: inout CandidatePool, _ candidates: Yardsticks.Candidates, _ desk: ListDesk) {
         pool.locate(&desk.places)
         yardsticks.fill(&pool, with: candidates, count: Self.membersCandidatesMax, &desk.places)
-        return pool
     }
 
     /// Adds to a pool what the neural models say, and what is known of its items, once the session in `slot` is

@@ -61,7 +61,8 @@ extension Engine {
             let share = part - members.count
             for slot in stride(from: share, to: group.members.count, by: shares) {
                 let member = group.members[slot]
-                desks[share].pools.append(countingPool(row: member.row, window: member.query.window.map(\.item), desks[share]))
+                let (desk, window) = (desks[share], member.query.window.map(\.item))
+                fill(&desk.pools[desk.addPool()], row: member.row, window: window, desk)
             }
         }
     }
@@ -77,12 +78,9 @@ extension Engine {
 
     private func list(of member: ListGroup.Member, slot: Int, place: Int, _ desk: ListDesk) -> MadeList {
         let window = member.query.window.map(\.item)
-        var pool: CandidatePool?
-        if place < desk.pools.count {
-            var counted = desk.takePool(place)
-            complete(&counted, slot: slot, window: window, probes: [], desk)
-            pool = counted
-        }
+        let hasPool = place < desk.poolCount
+        if hasPool { complete(&desk.pools[place], slot: slot, window: window, probes: [], desk) }
+        let pool = hasPool ? desk.pools[place] : nil
         let order = order(
             ofSlot: slot, pool: pool, weights: weights(row: member.row),
             limit: max(Self.rankingMax, configuration.rules.count + member.excluded.count))

@@ -23,19 +23,23 @@ extension Engine {
             neighborsMax: configuration.measuresNeighbors ? Yardsticks.blendedMax : nil, using: &desks[0].neighbors)
         // nil is a miss.
         var ranks = yardsticks.ranks(of: target, count: Self.rankingMax, candidates)
-        ranks[servedModel] = .some(target.flatMap { sessions[row].ranking.firstIndex(of: $0) }.map { $0 + 1 })
+        func add(_ model: String, _ rank: Int?) {
+            ranks.removeAll { $0.model == model }
+            ranks.append((model, rank))
+        }
+        add(servedModel, target.flatMap { sessions[row].ranking.firstIndex(of: $0) }.map { $0 + 1 })
         if let pool {
             let place = target.flatMap { pool.place(of: $0) }
             func rank(by feature: Int) -> Int? {
                 place.map { pool.rank(at: $0, by: feature) }.flatMap { $0 <= Self.rankingMax ? $0 : nil }
             }
-            for (place, member) in members.enumerated() { ranks[member.name] = .some(rank(by: Blend.Feature.neural(place))) }
-            ranks[YardstickName.neighbors] = .some(rank(by: Blend.Feature.neighbors))
+            for (place, member) in members.enumerated() { add(member.name, rank(by: Blend.Feature.neural(place))) }
+            add(YardstickName.neighbors, rank(by: Blend.Feature.neighbors))
         }
         for (model, rank) in ranks {
             quality[model]?.record(rank: rank)
             wholeQuality[model]?.record(rank: rank)
         }
-        if target != nil { try guardQuality { model in (ranks[model] ?? nil) != nil } }
+        if target != nil { try guardQuality { model in ranks.contains { $0.model == model && $0.rank != nil } } }
     }
 }

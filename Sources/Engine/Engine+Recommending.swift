@@ -86,7 +86,8 @@ extension Engine {
 
     /// The whole pool of a session that is ranked in `slot`.
     private func pool(row: Int, slot: Int, window: [ItemIndex], _ desk: ListDesk) -> CandidatePool {
-        var pool = countingPool(row: row, window: window, desk)
+        var pool = CandidatePool(sessionLength: 0, sequence: 0)
+        fill(&pool, row: row, window: window, desk)
         complete(&pool, slot: slot, window: window, probes: [], desk)
         return pool
     }
@@ -109,9 +110,9 @@ extension Engine {
         items.reserveCapacity(count)
         for (item, score) in order where items.count < count {
             if excluded.contains(item) { continue }
-            var because: [ItemID] = []
-            if let reason = desk.explanation.reason(for: item, in: member.snapshot) { because = [catalog.id(of: reason)] }
-            items.append(ScoredItem(item: catalog.id(of: item), score: score, because: because))
+            let reason = desk.explanation.reason(for: item, in: member.snapshot)
+            items.append(
+                ScoredItem(item: catalog.id(of: item), score: score, because: reason.map { catalog.id(of: $0) }))
         }
         return items
     }

@@ -17,23 +17,27 @@ final class ListDesk {
     var unscored: [ItemIndex] = []
     var laterScores: [Float] = []
     var explanation: Explanation
-    /// For each session of this desk's share, what the counting models say.
+    /// For each session of this desk's share the candidates, in the first ``poolCount``: filled again and again, so
+    /// that a list allocates none.
     var pools: [CandidatePool] = []
+    private(set) var poolCount = 0
     var made: [MadeList] = []
 
     init(dimensions: Int) {
         explanation = Explanation(sessionItemsMax: Engine.explainingItemsMax, dimensions: dimensions)
     }
 
-    /// Hands over what the counting models say of a session.
-    func takePool(_ place: Int) -> CandidatePool {
-        var taken = CandidatePool(sessionLength: 0, sequence: 0)
-        swap(&taken, &pools[place])
-        return taken
+    /// Takes one more pool into use.
+    ///
+    /// - Returns: its place.
+    func addPool() -> Int {
+        if poolCount == pools.count { pools.append(CandidatePool(sessionLength: 0, sequence: 0)) }
+        poolCount += 1
+        return poolCount - 1
     }
 
     func clear() {
-        pools.removeAll(keepingCapacity: true)
+        poolCount = 0
         made.removeAll(keepingCapacity: true)
     }
 }

@@ -74,11 +74,11 @@ struct Yardsticks {
     /// Where each of ``lists(count:_:excluding:)`` has an item, from 1, without making the lists; nil for a miss.
     ///
     /// - Parameter item: nil where no list can have it.
-    func ranks(of item: ItemIndex?, count: Int, _ candidates: Candidates) -> [String: Int?] {
-        guard let item else { return Dictionary(uniqueKeysWithValues: names(candidates).map { ($0, nil) }) }
+    func ranks(of item: ItemIndex?, count: Int, _ candidates: Candidates) -> [(model: String, rank: Int?)] {
+        guard let item else { return names(candidates).map { ($0, nil) } }
         if candidates.neighbors != nil {
-            return lists(count: count, candidates, excluding: []).mapValues { list in
-                list.firstIndex(of: item).map { $0 + 1 }
+            return lists(count: count, candidates, excluding: []).map { model, list in
+                (model, list.firstIndex(of: item).map { $0 + 1 })
             }
         }
         let popular = popularity.top(2 * count, excluding: [])
@@ -91,9 +91,9 @@ struct Yardsticks {
             return successors.count + ahead < count ? successors.count + ahead + 1 : nil
         }
         return [
-            YardstickName.popular: fame.flatMap { $0 < count ? $0 + 1 : nil },
-            YardstickName.markov: rank(candidates.transitions.prefix(count)),
-            YardstickName.rules: rank(candidates.rules.prefix(count)),
+            (YardstickName.popular, fame.flatMap { $0 < count ? $0 + 1 : nil }),
+            (YardstickName.markov, rank(candidates.transitions.prefix(count))),
+            (YardstickName.rules, rank(candidates.rules.prefix(count))),
         ]
     }
 

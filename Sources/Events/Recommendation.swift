@@ -3,10 +3,10 @@ public struct ScoredItem: Equatable, Sendable {
     public let item: ItemID
     /// The model's score; comparable within one list only.
     public let score: Float
-    /// The items of the user's own history that speak most for this one.
-    public let because: [ItemID]
+    /// The item of the user's own history that speaks most for this one; nil where none does.
+    public let because: ItemID?
 
-    public init(item: ItemID, score: Float, because: [ItemID] = []) {
+    public init(item: ItemID, score: Float, because: ItemID? = nil) {
         self.item = item
         self.score = score
         self.because = because

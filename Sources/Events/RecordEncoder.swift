@@ -14,12 +14,9 @@ public enum RecordEncoder {
             json.append(string: scored.item.text)
             json.append(#","score":"#)
             json.append(scored.score)
-            if !scored.because.isEmpty {
+            if let reason = scored.because {
                 json.append(#","because":["#)
-                for (reasonPlace, reason) in scored.because.enumerated() {
-                    if reasonPlace > 0 { json.append(",") }
-                    json.append(string: reason.text)
-                }
+                json.append(string: reason.text)
                 json.append("]")
             }
             json.append("}")
@@ -130,6 +127,15 @@ public enum RecordEncoder {
         /// A JSON string (RFC 8259, section 7): quotes, backslashes and control characters escaped.
         mutating func append(string: String) {
             bytes.append(UInt8(ascii: "\""))
+            if string.utf8.allSatisfy(Self.isPlain) { bytes.append(contentsOf: string.utf8) } else { append(escaping: string) }
+            bytes.append(UInt8(ascii: "\""))
+        }
+
+        private static func isPlain(_ byte: UInt8) -> Bool {
+            byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+        }
+
+        private mutating func append(escaping string: String) {
             for byte in string.utf8 {
                 switch byte {
                 case UInt8(ascii: "\""), UInt8(ascii: "\\"):
@@ -142,7 +148,6 @@ public enum RecordEncoder {
                 default: bytes.append(byte)
                 }
             }
-            bytes.append(UInt8(ascii: "\""))
         }
 
         private static func digit(_ value: UInt8) -> UInt8 {

@@ -61,7 +61,7 @@ struct Recommend: ParsableCommand {
 
     private func text(_ items: [ScoredItem]) -> String {
         items.map { item in
-            let reason = item.because.first.map { "  because of \($0)" } ?? ""
+            let reason = item.because.map { "  because of \($0)" } ?? ""
             return String(format: "%9.4f  ", item.score) + item.item.text + reason
         }.joined(separator: "\n")
     }
@@ -83,7 +83,7 @@ struct Recommend: ParsableCommand {
 
     private func json(_ items: [ScoredItem], _ isFallback: Bool, _ model: ModelDescription) throws -> String {
         let output = Output(
-            items: items.map { .init(item: $0.item.text, score: $0.score, because: $0.because.map(\.text)) },
+            items: items.map { .init(item: $0.item.text, score: $0.score, because: $0.because.map { [$0.text] } ?? []) },
             model: .init(encoder: model.encoder, version: model.modelVersion), fallback: isFallback ? "popular" : nil)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

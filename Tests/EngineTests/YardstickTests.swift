@@ -22,13 +22,13 @@ import Testing
                 for count in [1, 5, 20] {
                     let ranks = yardsticks.ranks(of: item, count: count, candidates)
                     let lists = yardsticks.lists(count: count, candidates, excluding: [])
-                    #expect(Set(ranks.keys) == Set(lists.keys))
-                    for (name, list) in lists {
-                        let expected = list.firstIndex(of: item).map { $0 + 1 }
-                        #expect((ranks[name] ?? nil) == expected, "\(name) at \(sequence)")
+                    #expect(ranks.count == lists.count && Set(ranks.map(\.model)) == Set(lists.keys))
+                    for (name, rank) in ranks {
+                        let expected = lists[name]?.firstIndex(of: item).map { $0 + 1 }
+                        #expect(rank == expected, "\(name) at \(sequence)")
                         if expected != nil { found += 1 }
                     }
-                    #expect(yardsticks.ranks(of: nil, count: count, candidates).values.allSatisfy { $0 == nil })
+                    #expect(yardsticks.ranks(of: nil, count: count, candidates).allSatisfy { $0.rank == nil })
                 }
             }
             yardsticks.observe(item, after: Array(sessions[session].suffix(10)), session: session, at: UInt64(sequence))

@@ -6,7 +6,7 @@ DURATION ?= 60
 DEMO_ARGS ?=
 BENCH ?=
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= event configuration state query session starts
+FUZZ_TARGETS ?= event configuration state query session headers starts
 
 # What the package links against; installed where missing.
 PACKAGES = librdkafka-dev libsimdjson-dev libsqlite3-dev libsystemd-dev zlib1g-dev pkg-config
@@ -44,6 +44,7 @@ fuzz: packages swift
 	printf 'u1\000{"user":"u1","item":"i1","type":"view","timestamp":1767225600123,"value":4.5,"id":"a"}' >corpus/event/seed && \
 	printf '20\000seen,current' >corpus/query/seed && \
 	printf '{"user":"u","events":[{"item":"i","type":"view","gap":1}],"purchased":[],"ids":"AAAAAAAAAAAAAAAAAAAAAA==","newest":1767225600123,"through":{"topic":"events","partition":0,"offset":1}}' >corpus/session/seed && \
+	printf 'events 0 991\000AAAAAAAAAAAAAAAA' >corpus/headers/seed && \
 	printf '{"starts":[{"topic":"events","partition":0,"next":5,"checkpoint":1,"hasSessions":true,"isRecovered":true}]}' >corpus/starts/seed
 	for target in $(FUZZ_TARGETS); do \
 		FUZZ_TARGET=$$target .build-fuzz/release/freshet-fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=16384 \

@@ -54,7 +54,7 @@ extension DeliveryLoop {
             record.partition = owner.partition.partition % Int32(count)
             if session == nil, let next = engine.nextOffsets[owner.partition] {
                 let through = RecordSource(topicPartition: owner.partition, offset: next - 1)
-                record.headers = [KafkaHeader(name: Self.throughHeader, text: Restoration.text(through))]
+                record.headers = [KafkaHeader(name: Self.throughHeader, text: through.headerText)]
                 let ids = engine.keptIDs(of: owner.user)
                 if !ids.isEmpty { record.headers.append(KafkaHeader(name: Self.idsHeader, value: RecentID.bytes(of: ids))) }
             }
@@ -122,7 +122,7 @@ extension DeliveryLoop {
     /// A tombstone of the changelog: the user is forgotten.
     private mutating func forget(_ record: KafkaRecord) {
         guard let key = record.key, let text = String(validating: key, as: UTF8.self), let user = UserID(text) else { return }
-        let through = record.headers.last { $0.name == Self.throughHeader }?.value.flatMap(Restoration.source)
+        let through = record.headers.last { $0.name == Self.throughHeader }?.value.flatMap(RecordSource.init(header:))
         if let through, restoring.wait(for: through.topicPartition, in: record.source.topicPartition) != nil,
             let ids = record.headers.last(where: { $0.name == Self.idsHeader })?.value.flatMap(RecentID.ids)
         {

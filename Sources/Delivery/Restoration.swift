@@ -99,18 +99,3 @@ struct Restoration {
         return idle
     }
 }
-
-/// How far a tombstone goes, as the text of its header: the topic, then partition and offset.
-extension Restoration {
-    static func text(_ source: RecordSource) -> String {
-        "\(source.topicPartition.topic) \(source.topicPartition.partition) \(source.offset)"
-    }
-
-    /// - Returns: nil where it is no such text.
-    static func source(_ bytes: [UInt8]) -> RecordSource? {
-        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
-        guard words.count == 3, let partition = Int32(words[1]), let offset = Int64(words[2]) else { return nil }
-        return RecordSource(
-            topicPartition: TopicPartition(topic: String(words[0]), partition: partition), offset: offset)
-    }
-}

@@ -11,6 +11,7 @@ enum FuzzTarget: String, CaseIterable {
     case state
     case query
     case session
+    case headers
     case starts
 
     /// The one that `FUZZ_TARGET` names.
@@ -38,6 +39,7 @@ enum FuzzTarget: String, CaseIterable {
         case .state: Self.inspectState(bytes)
         case .query: Self.parseQuery(bytes)
         case .session: Self.readSession(bytes)
+        case .headers: Self.readHeaders(bytes)
         case .starts: Self.readStarts(bytes)
         }
     }
@@ -88,9 +90,20 @@ enum FuzzTarget: String, CaseIterable {
 
     /// The value of a record of the changelog. What is a session is written and read back as it was.
     private static func readSession(_ bytes: [UInt8]) {
-        _ = RecentID.ids(bytes).map { precondition(RecentID.bytes(of: $0) == bytes) }
         guard let session = KeptSession(json: bytes) else { return }
         precondition(KeptSession(json: RecordEncoder.encode(session)) == session)
+    }
+
+    /// The headers of a tombstone of the changelog: how far it goes up to the first zero, then ids. What is read is
+    /// written as it was.
+    private static func readHeaders(_ bytes: [UInt8]) {
+        let parts = bytes.split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false).map(Array.init)
+        if let source = RecordSource(header: parts[0]) {
+            precondition(source.offset >= 0 && source.topicPartition.partition >= 0)
+            precondition(Array(source.headerText.utf8) == parts[0])
+        }
+        guard parts.count > 1, let ids = RecentID.ids(parts[1]) else { return }
+        precondition(ids.count <= KeptSession.entriesMax && RecentID.bytes(of: ids) == parts[1])
     }
 
     /// The bytes as the file beside the state that says where reading began.

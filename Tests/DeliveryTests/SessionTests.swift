@@ -194,12 +194,6 @@ import Testing
         #expect(found == ["u0": ["i0", "i1"], "u1": ["i5"]])
     }
 
-    @Test(arguments: ["", "events", "events 0", "events 0 x", "events 99999999999 1", "events 0 1 2", "\u{FFFD} "])
-    func aHeaderThatDoesNotSayHowFarIsNone(text: String) {
-        #expect(Restoration.source(Array(text.utf8)) == nil)
-        #expect(Restoration.source([0xFF, 0x20, 0xC0]) == nil)
-    }
-
     @Test func whatCameWithItsSessionsIsWrittenDownBeforeItIsRead() throws {
         var loop = try loop()
         consumer.committed = [ScriptedWorld.events: 10]

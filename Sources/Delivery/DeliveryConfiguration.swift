@@ -8,8 +8,10 @@ public struct DeliveryConfiguration: Sendable, Equatable {
     /// Whether what is learned is a function of the events alone, not of load.
     public var isReproducible = false
     public var checkpointInterval = Duration.seconds(10)
-    /// Rows that one turn copies for a checkpoint: about a millisecond.
-    public var checkpointRowsMax = 2048
+    /// Rows that one turn copies for a checkpoint while records come: about a millisecond.
+    public var checkpointRowsMax = 512
+    /// The same of a turn without records, for which nobody waits.
+    public var checkpointRowsIdleMax = 2048
     /// Records in one batch.
     public var batchMax = 256
     /// Events that were answered and are not learned yet, at most, while more come.

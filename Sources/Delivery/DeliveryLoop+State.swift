@@ -8,7 +8,8 @@ public import Telemetry
 
 /// Checkpoints and figures.
 extension DeliveryLoop {
-    mutating func checkpointIfDue() throws(DeliveryError) {
+    /// - Parameter isIdle: whether this turn had no records.
+    mutating func checkpointIfDue(isIdle: Bool) throws(DeliveryError) {
         if let outcome = store.takeOutcome() { take(outcome) }
         if figures.startCheckpointIfDue(time.elapsed(), interval: configuration.checkpointInterval) {
             try learnEverything()
@@ -16,8 +17,8 @@ extension DeliveryLoop {
             return engine.beginCheckpoint()
         }
         // Some rows each turn: the stream never waits for all of them.
-        guard engine.isCapturing, var checkpoint = engine.advanceCheckpoint(rowsMax: configuration.checkpointRowsMax)
-        else { return }
+        let rowsMax = isIdle ? configuration.checkpointRowsIdleMax : configuration.checkpointRowsMax
+        guard engine.isCapturing, var checkpoint = engine.advanceCheckpoint(rowsMax: rowsMax) else { return }
         checkpoint.beginnings = beginnings
         checkpoint.arrivals = arrivals
         store.start(checkpoint)

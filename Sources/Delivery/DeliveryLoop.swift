@@ -113,7 +113,7 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
         }
         try startAwaiting()
         try continueRestoring()
-        try checkpointIfDue()
+        try checkpointIfDue(isIdle: arrived.isEmpty)
         try learnSome(isBehind: arrived.count >= configuration.batchMax)
     }
 

@@ -128,6 +128,7 @@ public struct Scenario: Sendable {
         delivery.commitInterval = .milliseconds(1 + chance.next(below: 40))
         delivery.transactionInterval = .milliseconds(1 + chance.next(below: 60))
         delivery.checkpointRowsMax = 1 + chance.next(below: 20)
+        delivery.checkpointRowsIdleMax = delivery.checkpointRowsMax
         delivery.checkpointInterval = .milliseconds(5 + chance.next(below: 150))
         return delivery
     }

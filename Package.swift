@@ -160,7 +160,7 @@ let package = Package(
         .testTarget(
             name: "DeliveryTests",
             dependencies: ["Delivery", "Checkpoints", "Engine", "Events", "StateStore", "Streaming", "Telemetry"]),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Engine", "Events", "HTTPService", "StateStore", "Streaming"]),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Engine", "Events", "HTTPService", "StateStore", "Streaming", "Telemetry"]),
     ],
     cxxLanguageStandard: .cxx17
 )

@@ -11,6 +11,8 @@ final class Board: Sendable {
         var isRestored = false
         var isConnected = false
         var assignedPartitions = 0
+        /// Partitions that cannot be read before the disk takes where reading begins, sorted.
+        var waitingForDisk: [String] = []
         var isStopping = false
         /// A configuration to take over, the newest.
         var newSettings: Settings?

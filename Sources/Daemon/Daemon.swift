@@ -73,29 +73,33 @@ extension Daemon: RecommendationService {
 
     public func health() -> HealthReport {
         let now = ContinuousClock.now
-        return board.with { contents in
-            let isLive = now - contents.heartbeat < Self.heartbeatMax
-            return HealthReport(
-                isLive: isLive,
-                checks: [
-                    .init(name: "engine", passed: isLive, detail: isLive ? "makes progress" : "is stuck"),
-                    .init(
-                        name: "state", passed: contents.isRestored,
-                        detail: contents.isRestored ? "restored" : "being restored"),
-                    .init(
-                        name: "kafka", passed: contents.isConnected,
-                        detail: contents.isConnected ? "reached" : "not reached yet"),
-                    .init(
-                        name: "partitions", passed: contents.assignedPartitions > 0,
-                        detail: "\(contents.assignedPartitions) assigned"),
-                    .init(
-                        name: "draining", passed: !contents.isStopping, detail: contents.isStopping ? "yes" : "no"),
-                ])
-        }
+        return board.with { HealthReport($0, isLive: now - $0.heartbeat < Self.heartbeatMax) }
     }
 
     public func recommendations(for user: UserID, query: ListQuery) async throws(QueryError) -> ListAnswer {
         guard board.with({ $0.isRestored }) else { throw .unavailable("the state is being restored") }
         return try await queries.ask(user, query).get()
+    }
+}
+
+extension HealthReport {
+    /// The checks behind the answer, by what is on the board.
+    init(_ board: Board.Contents, isLive: Bool) {
+        let waiting = board.waitingForDisk.joined(separator: " ")
+        self.init(
+            isLive: isLive,
+            checks: [
+                .init(name: "engine", passed: isLive, detail: isLive ? "makes progress" : "is stuck"),
+                .init(name: "state", passed: board.isRestored, detail: board.isRestored ? "restored" : "being restored"),
+                .init(name: "kafka", passed: board.isConnected, detail: board.isConnected ? "reached" : "not reached yet"),
+                .init(
+                    name: "partitions", passed: board.assignedPartitions > 0, detail: "\(board.assignedPartitions) assigned"),
+                .init(
+                    name: "disk", passed: waiting.isEmpty,
+                    detail: waiting.isEmpty
+                        ? "takes what is written"
+                        : "\(waiting) cannot be read before it is written down where reading begins: free space in state.directory"),
+                .init(name: "draining", passed: !board.isStopping, detail: board.isStopping ? "yes" : "no"),
+            ])
     }
 }

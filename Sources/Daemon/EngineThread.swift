@@ -133,10 +133,12 @@ struct EngineThread: ~Copyable {
     private mutating func reportIfDue() {
         let now = time.elapsed()
         let (isConnected, count) = (loop.isConnected, loop.assigned.count)
+        let waiting = loop.waitingForDisk.isEmpty ? [] : loop.waitingForDisk.map(\.description).sorted()
         board.with { contents in
             contents.heartbeat = ContinuousClock.now
             contents.isConnected = isConnected
             contents.assignedPartitions = count
+            contents.waitingForDisk = waiting
         }
         if let lastReport, now - lastReport < Self.reportInterval { return }
         lastReport = now

@@ -178,6 +178,7 @@ extension DeliveryLoop {
             paused.remove(partition)
             awaitingStart.remove(partition)
         }
+            waitingForDisk.remove(partition)
         stopRestoring(partitions)
         notice(.released(partitions))
     }

@@ -53,12 +53,17 @@ extension DeliveryLoop {
     /// - Returns: whether they can be read.
     mutating func markStarts(_ starts: [TopicPartition: Int64]) throws(DeliveryError) -> Bool {
         let new = starts.filter { engine.nextOffsets[$0.key] == nil }
-        guard !new.isEmpty || !unwritten.isDisjoint(with: starts.keys) else { return true }
+        guard !new.isEmpty || !unwritten.isDisjoint(with: starts.keys) else {
+            waitingForDisk.subtract(starts.keys)
+            return true
+        }
         if let failure = try checkpointNow(starting: new) {
             markAgain = time.elapsed() + configuration.checkpointInterval
+            waitingForDisk.formUnion(starts.keys)
             notice(.waitsForDisk(Array(starts.keys), failure))
             return false
         }
+        waitingForDisk.subtract(starts.keys)
         for (partition, next) in new { engine.cover(partition, next: next) }
         beginnings.merge(new) { _, new in new }
         return true
@@ -83,6 +88,7 @@ extension DeliveryLoop {
             })
         report.items = engine.itemCount
         report.users = engine.userCount
+        report.partitionsWaitingForDisk = waitingForDisk.count
         report.quality = engine.quality.mapValues(RankingQuality.init)
         report.wholeQuality = engine.wholeQuality.mapValues(RankingQuality.init)
         addLag(to: &report)

@@ -65,6 +65,8 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     var unwritten: Set<TopicPartition> = []
     /// When to try again to write down where reading begins.
     var markAgain = Duration.zero
+    /// Partitions that are ours and not read, for where reading begins cannot be written down: the disk is full.
+    public internal(set) var waitingForDisk: Set<TopicPartition> = []
     /// Partitions that went in this life before all was in order, and what the group had committed of each: where it
     /// has more when they come back, another instance has gone on with them.
     var lost: [TopicPartition: Int64] = [:]

@@ -86,6 +86,10 @@ public struct PrometheusText: Sendable {
         family("freshet_checkpoints_total", "counter", "Checkpoints, by result.")
         sample("freshet_checkpoints_total", ["result": "failed"], Double(report.checkpointsFailed))
         sample("freshet_checkpoints_total", ["result": "succeeded"], Double(report.checkpointsSucceeded))
+        family(
+            "freshet_partitions_waiting_for_disk", "gauge",
+            "Partitions that are not read, for where reading begins cannot be written down: the disk is full.")
+        sample("freshet_partitions_waiting_for_disk", [:], Double(report.partitionsWaitingForDisk))
         family("freshet_build_info", "gauge", "Version and CPU instruction set in use.")
         sample("freshet_build_info", ["isa": report.instructionSet, "version": report.version], 1)
     }

@@ -38,6 +38,9 @@ public struct StatusReport: Codable, Sendable {
     /// How old the newest record read is, where more are waiting behind it; 0 where none are.
     public var consumerLagSeconds: Double?
 
+    /// Partitions that are not read, for where reading begins cannot be written down: the disk is full.
+    public var partitionsWaitingForDisk = 0
+
     public var checkpointAgeSeconds: Double?
     public var checkpointsSucceeded: UInt64 = 0
     public var checkpointsFailed: UInt64 = 0

@@ -76,6 +76,9 @@ struct StatusText {
             row("to learn", latency(report.train)),
         ]
         if report.lostRecords > 0 { lines.append(row("LOST", "\(report.lostRecords) records were gone before they were read")) }
+        if report.partitionsWaitingForDisk > 0 {
+            lines.append(row("DISK FULL", "\(report.partitionsWaitingForDisk) partitions wait until it can be written where reading begins"))
+        }
         if !report.quality.isEmpty {
             lines += ["", row("live quality", "recall@20   mrr@20  ndcg@20   lists scored")]
             for (name, quality) in report.quality.sorted(by: { $0.value.recall20 > $1.value.recall20 }) {

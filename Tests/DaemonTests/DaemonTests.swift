@@ -4,6 +4,7 @@ import Events
 import HTTPService
 import StateStore
 import Streaming
+import Telemetry
 import Testing
 
 @testable import Daemon
@@ -40,5 +41,35 @@ import Testing
         let fenced = DaemonError(.transaction(TransactionError(recovery: .fenced, name: "n", detail: "")))
         #expect(fenced.exitCode == 69)
         #expect(fenced.description.contains("kafka.transactional_id"))
+    }
+
+    @Test func aPartitionThatWaitsForTheDiskIsNotReadyAndSaysSo() {
+        var board = Board.Contents()
+        (board.isRestored, board.isConnected, board.assignedPartitions) = (true, true, 3)
+        #expect(HealthReport(board, isLive: true).isReady)
+        board.waitingForDisk = ["events[1]", "events[2]"]
+        let report = HealthReport(board, isLive: true)
+        #expect(report.isLive && !report.isReady)
+        let failed = report.checks.filter { !$0.passed }
+        #expect(failed.map(\.name) == ["disk"])
+        #expect(failed.first?.detail.hasPrefix("events[1] events[2] cannot be read") == true)
+    }
+
+    @Test func readyIsWhatPassesEveryCheck() {
+        let ready = { () -> Board.Contents in
+            var board = Board.Contents()
+            (board.isRestored, board.isConnected, board.assignedPartitions) = (true, true, 1)
+            return board
+        }
+        for (name, breaks) in [
+            ("state", { $0.isRestored = false }), ("kafka", { $0.isConnected = false }),
+            ("partitions", { $0.assignedPartitions = 0 }), ("draining", { $0.isStopping = true }),
+        ] as [(String, (inout Board.Contents) -> Void)] {
+            var board = ready()
+            breaks(&board)
+            let report = HealthReport(board, isLive: true)
+            #expect(!report.isReady && report.checks.filter { !$0.passed }.map(\.name) == [name])
+        }
+        #expect(!HealthReport(ready(), isLive: false).isReady)
     }
 }

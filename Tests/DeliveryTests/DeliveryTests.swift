@@ -180,12 +180,25 @@ import Testing
         // Once an interval, not once a turn.
         #expect(told.count == 1)
         #expect(told.first?.contains("disk of /state is full") == true)
+        #expect(loop.waitingForDisk == [ScriptedWorld.events])
+        #expect(loop.report().partitionsWaitingForDisk == 1)
         store.isFull = false
         consumer.time.now += .seconds(3601)
         try loop.turn()
+        #expect(loop.waitingForDisk.isEmpty)
         #expect(consumer.assignments == [[ScriptedWorld.events: 0]])
         #expect(store.checkpoints.last?.offsets == [ScriptedWorld.events: 0])
         #expect(store.checkpoints.last?.beginnings == [ScriptedWorld.events: 0])
+    }
+
+    @Test(arguments: [false, true]) func aPartitionThatGoesWaitsForNoDisk(isLost: Bool) throws {
+        store.isFull = true
+        var loop = try started()
+        #expect(loop.waitingForDisk == [ScriptedWorld.events])
+        consumer.polls = [[isLost ? .lost([ScriptedWorld.events]) : .revoked([ScriptedWorld.events])]]
+        try loop.turn()
+        #expect(loop.waitingForDisk.isEmpty)
+        #expect(loop.report().partitionsWaitingForDisk == 0)
     }
 
     @Test func aSecondCopyIsCountedAndItsOffsetCommitted() throws {

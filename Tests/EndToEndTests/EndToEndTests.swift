@@ -164,6 +164,7 @@ import Testing
         let verbose = try #require(await Self.get(port, "/readyz?verbose"))
         #expect(verbose.status == 503)
         #expect(verbose.body.contains("[-] kafka"))
+        #expect(verbose.body.contains("[+] disk"))
         broker.setBroker(1, isUp: true)
         #expect(try await Self.wait(port, "/readyz", for: 200))
         try cluster.send(events: [("u", "i")], from: 0)

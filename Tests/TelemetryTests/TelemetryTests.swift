@@ -29,6 +29,7 @@ import Testing
         report.consumerLagSeconds = 0.5
         report.quality["gru"] = RankingQuality()
         report.quality["popular"] = RankingQuality()
+        report.partitionsWaitingForDisk = 2
         report.partitions = [PartitionStatus(topic: "events", partition: 1, position: 5, committed: 4, lagRecords: 7)]
         let text = PrometheusText(report, process: ProcessFigures.current()).text
         var types: [String: String] = [:]
@@ -60,6 +61,7 @@ import Testing
         #expect(text.contains(#"freshet_dead_letters_total{reason="odd\"\\\n"} 1.0"#))
         #expect(text.contains(#"freshet_consumer_lag_records{partition="1",topic="events"} 7.0"#))
         #expect(text.contains(#"freshet_prequential_recall{k="20",model="popular"}"#))
+        #expect(text.contains("\nfreshet_partitions_waiting_for_disk 2.0\n"))
     }
 
     @Test func aProcessKnowsItself() {

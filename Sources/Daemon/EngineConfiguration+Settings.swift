@@ -54,6 +54,7 @@ extension DeliveryConfiguration {
         recommendationsTopic = settings.topics.recommendations
         deadLettersTopic = settings.topics.deadLetters
         sessionsTopic = settings.topics.sessions
+        createsTopics = settings.topics.createsTopics
         isReproducible = settings.learning.isReproducible
         listInterval = settings.recommendations.interval
         checkpointInterval = settings.state.checkpointInterval

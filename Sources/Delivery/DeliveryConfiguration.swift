@@ -5,6 +5,8 @@ public struct DeliveryConfiguration: Sendable, Equatable {
     public var deadLettersTopic = "events.dlq"
     /// The changelog of sessions, compacted; nil for none.
     public var sessionsTopic: String?
+    /// Whether a topic that does not exist is one that is being created.
+    public var createsTopics = true
     /// Whether what is learned is a function of the events alone, not of load.
     public var isReproducible = false
     public var checkpointInterval = Duration.seconds(10)

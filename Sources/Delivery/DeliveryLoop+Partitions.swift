@@ -35,12 +35,12 @@ extension DeliveryLoop {
                 starts[partition] = try start(of: partition, committed: committed[partition] ?? 0)
             }
         } catch {
-            if error.recovery != .retry { throw .streaming(error) }
+            if !passes(error) { throw .streaming(error) }
             return notice(.passing(error))
         }
         guard !starts.isEmpty, try markStarts(starts.mapValues(\.next)) else { return }
         do throws(StreamingError) { try read(from: starts) } catch {
-            if error.recovery != .retry { throw .streaming(error) }
+            if !passes(error) { throw .streaming(error) }
             notice(.passing(error))
         }
     }
@@ -65,6 +65,7 @@ extension DeliveryLoop {
         try consumer.assign(starts.mapValues(\.next))
         awaitingStart.subtract(partitions)
         assigned.formUnion(partitions)
+        hasRead = true
         restored.subtract(partitions)
         for partition in partitions {
             lost[partition] = nil
@@ -118,7 +119,7 @@ extension DeliveryLoop {
                 paused.subtract(changed)
             }
         } catch {
-            if error.recovery != .retry { throw .streaming(error) }
+            if !passes(error) { throw .streaming(error) }
             notice(.passing(error))
         }
     }
@@ -141,7 +142,7 @@ extension DeliveryLoop {
             try consumer.assign([partition: start])
             positions[partition] = start
         } catch {
-            if error.recovery != .retry { throw .streaming(error) }
+            if !passes(error) { throw .streaming(error) }
             notice(.passing(error))
             assigned.remove(partition)
             awaitingStart.insert(partition)
@@ -163,7 +164,7 @@ extension DeliveryLoop {
             // Those that were not read yet are not the consumer's to give up; the group wants an answer even so.
             try consumer.unassign(partitions.filter { assigned.contains($0) })
         } catch {
-            if error.recovery != .retry { throw .streaming(error) }
+            if !passes(error) { throw .streaming(error) }
             notice(.passing(error))
         }
         for partition in partitions {
@@ -177,8 +178,8 @@ extension DeliveryLoop {
             assigned.remove(partition)
             paused.remove(partition)
             awaitingStart.remove(partition)
-        }
             waitingForDisk.remove(partition)
+        }
         stopRestoring(partitions)
         notice(.released(partitions))
     }

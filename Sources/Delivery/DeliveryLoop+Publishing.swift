@@ -26,7 +26,9 @@ extension DeliveryLoop {
                     continue
                 }
                 if error == .queueFull { return }
-                guard publishing.isTransactional, error.recovery == .retry else { return try end(error) }
+                // A topic that is to come: in a moment, the same again.
+                if !publishing.isTransactional, error.recovery == .missingTopic { return try handle(error) }
+                guard publishing.isTransactional, passes(error) else { return try end(error) }
                 return abandonTransaction("\(error)")
             }
         }
@@ -49,7 +51,7 @@ extension DeliveryLoop {
                 try handle(failure)
                 // The brokers do not have it: it goes again, under the same token.
                 if outbox.letter(report.token) != nil { outbox.sendAgain(report.token) }
-            } else if failure.recovery != .retry {
+            } else if !passes(failure) {
                 try end(failure)
             }
             if publishing.isTransactional { abandonTransaction("\(failure)") }
@@ -79,7 +81,7 @@ extension DeliveryLoop {
             try consumer.commit(offsets, waiting: waiting)
             if waiting { figures.committed.merge(offsets) { _, new in new } }
         } catch {
-            if error.recovery != .retry { throw .streaming(error) }
+            if !passes(error) { throw .streaming(error) }
             tracker.forgetCommits()
             notice(.passing(error))
         }

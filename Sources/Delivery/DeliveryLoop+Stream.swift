@@ -183,9 +183,18 @@ extension DeliveryLoop {
 
     /// Errors that pass are told, those that do not end the loop.
     mutating func handle(_ error: StreamingError) throws(DeliveryError) {
+        guard passes(error) || error.recovery == .passOver else { throw .streaming(error) }
+        notice(.passing(error))
+    }
+
+    /// Whether an error passes by itself. A topic that is not there does where it may be created: the brokers say that
+    /// they do not know it until it is. It does, too, where topics were there before: a broker that comes back may
+    /// know of them a moment later than it answers.
+    func passes(_ error: StreamingError) -> Bool {
         switch error.recovery {
-        case .retry, .passOver: notice(.passing(error))
-        case .stop, .reconfigure: throw .streaming(error)
+        case .retry: true
+        case .missingTopic: configuration.createsTopics || hasRead
+        case .passOver, .stop, .reconfigure: false
         }
     }
 }

@@ -55,6 +55,8 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     var positions: [TopicPartition: Int64] = [:]
     /// Partitions that are not read on because the outbox is full.
     var paused: Set<TopicPartition> = []
+    /// Whether any partition was ever read in this life.
+    var hasRead = false
     /// Partitions that came, and are not read yet.
     var awaitingStart: Set<TopicPartition> = []
     /// Partitions whose sessions are being read back from the changelog.
@@ -63,10 +65,10 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     var restored: Set<TopicPartition> = []
     /// Partitions whose sessions are back and not on the disk yet.
     var unwritten: Set<TopicPartition> = []
-    /// When to try again to write down where reading begins.
-    var markAgain = Duration.zero
     /// Partitions that are ours and not read, for where reading begins cannot be written down: the disk is full.
     public internal(set) var waitingForDisk: Set<TopicPartition> = []
+    /// When to try again to write down where reading begins.
+    var markAgain = Duration.zero
     /// Partitions that went in this life before all was in order, and what the group had committed of each: where it
     /// has more when they come back, another instance has gone on with them.
     var lost: [TopicPartition: Int64] = [:]

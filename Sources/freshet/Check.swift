@@ -38,7 +38,8 @@ struct Check: ParsableCommand {
         }
         print("\(settings.kafka.bootstrapServers): reached, \(known.count) topics")
         var missing: [String] = []
-        for topic in [settings.topics.events, settings.topics.recommendations, settings.topics.deadLetters] {
+        let topics = [settings.topics.events, settings.topics.recommendations, settings.topics.deadLetters]
+        for topic in topics + (settings.topics.sessions.map { [$0] } ?? []) {
             if let partitions = known[topic] {
                 print("\(topic): \(partitions) partitions")
             } else {

@@ -201,6 +201,32 @@ import Testing
         #expect(loop.report().partitionsWaitingForDisk == 0)
     }
 
+    @Test func aTopicThatIsNotThereYetIsWaitedForWhereItMayBeCreated() throws {
+        let missing = StreamingError.kafka(name: "unknown topic", detail: "", recovery: .missingTopic)
+        var loop = try ScriptedWorld.loop(.atLeastOnce, consumer, producer, store: store, engine: try ScriptedWorld.engine())
+        consumer.polls = [[.failure(missing)], [.failure(missing), .assigned([ScriptedWorld.events])], [ScriptedWorld.record(0)]]
+        for _ in 0..<3 { try loop.turn() }
+        #expect(loop.takeNotices().count { if case .passing(missing) = $0 { true } else { false } } == 2)
+        // One of the lists, too, may be created by the first that is written.
+        producer.reportFailures = [missing]
+        for _ in 0..<3 { try loop.turn() }
+        #expect(producer.visible.map(\.answers) == ["0@0"])
+    }
+
+    @Test func aTopicThatMayNotBeCreatedEndsItUnlessItWasThereBefore() throws {
+        let missing = StreamingError.kafka(name: "unknown topic", detail: "", recovery: .missingTopic)
+        var first = try ScriptedWorld.loop(.atLeastOnce, consumer, producer, store: store, engine: try ScriptedWorld.engine())
+        first.configuration.createsTopics = false
+        consumer.polls = [[.failure(missing)]]
+        #expect(throws: DeliveryError.self) { try first.turn() }
+        // Brokers that come back may know of their topics a moment later than they answer.
+        var second = try started()
+        second.configuration.createsTopics = false
+        consumer.polls = [[.failure(missing)], [ScriptedWorld.record(0)]]
+        for _ in 0..<3 { try second.turn() }
+        #expect(producer.visible.map(\.answers) == ["0@0"])
+    }
+
     @Test func aSecondCopyIsCountedAndItsOffsetCommitted() throws {
         var loop = try started()
         consumer.polls = [[ScriptedWorld.record(0, id: "a"), ScriptedWorld.record(3, id: "a"), ScriptedWorld.record(4, id: "a")]]

@@ -11,7 +11,8 @@ enum BrokerKind: Sendable {
     static var available: [BrokerKind] { realServers == nil ? [.embedded] : [.embedded, .real] }
 }
 
-/// A broker with the three topics, and the hands to use them.
+/// A broker with the topics, and the hands to use them. A real one may be slow, and may be restarted meanwhile: what
+/// is asked of it is asked again for a while.
 final class Cluster {
     /// nil where the broker is a real one.
     let broker: EmbeddedBroker?
@@ -21,6 +22,9 @@ final class Cluster {
     private let prefix: String
     private let producer: Producer
     private var reports: [DeliveryReport] = []
+
+    /// How long a broker may be away, or take to answer.
+    static let patience = Duration.seconds(120)
 
     init(_ kind: BrokerKind = .embedded, partitions: Int = 2) throws {
         switch kind {
@@ -36,6 +40,14 @@ final class Cluster {
             broker = nil
             prefix = "freshet-\(UUID().uuidString)-"
             bootstrapServers = BrokerKind.realServers ?? ""
+            // Not left to whoever asks first: one topic would have another number of partitions than the next.
+            try TopicCreation.create(
+                [
+                    prefix + "events": "delete", prefix + "recommendations": "compact", prefix + "events.dlq": "delete",
+                    prefix + "sessions": "compact",
+                ],
+                partitions: partitions, replicas: 1,
+                by: KafkaConfiguration(bootstrapServers: bootstrapServers, groupID: "test"), timeout: Self.patience)
         }
         producer = try Producer(
             KafkaConfiguration(bootstrapServers: bootstrapServers, groupID: "test"), topics: [prefix + "events"])
@@ -65,10 +77,21 @@ final class Cluster {
 
     /// Sends to the events topic, and waits until the broker has all.
     func send(_ records: [(key: String?, value: [UInt8]?)]) throws {
+        reports.removeAll()
         for record in records {
             try producer.send(OutgoingRecord(topic: topic("events"), key: record.key.map { Array($0.utf8) }, value: record.value), token: 1)
         }
-        for _ in 0..<300 where producer.inFlight > 0 { producer.poll(into: &reports, timeout: .milliseconds(100)) }
+        let deadline = ContinuousClock.now + Self.patience
+        while reports.count < records.count, ContinuousClock.now < deadline {
+            producer.poll(into: &reports, timeout: .milliseconds(100))
+        }
+        for report in reports { if let failure = report.failure { throw failure } }
+        guard reports.count == records.count else { throw NotTaken(count: records.count - reports.count) }
+    }
+
+    /// The brokers did not take records.
+    struct NotTaken: Error {
+        var count: Int
     }
 
     func send(events: [(user: String, item: String)], from number: Int) throws {
@@ -78,28 +101,27 @@ final class Cluster {
         })
     }
 
-    /// Everything in a topic, read by a group of its own until `isEnough`, or two minutes have passed.
+    /// Everything in a topic, read outside of any group until `isEnough`, or `patience` is over.
     func read(_ name: String, until isEnough: ([KafkaRecord]) -> Bool) throws -> [KafkaRecord] {
         var kafka = KafkaConfiguration(bootstrapServers: bootstrapServers, groupID: "reader-\(UUID().uuidString)")
-        kafka.properties = ["fetch.wait.max.ms": "10", "session.timeout.ms": "6000"]
-        let consumer = try Consumer(kafka, topics: [topic(name)])
+        kafka.properties = ["fetch.wait.max.ms": "10"]
+        let reader = try Consumer(kafka, topics: [])
+        let deadline = ContinuousClock.now + Self.patience
+        var count = 0
+        while count == 0, ContinuousClock.now < deadline {
+            // A broker that is away is asked again.
+            count = (try? reader.partitionCount(of: topic(name), timeout: .seconds(5))) ?? 0
+        }
+        let places = (0..<count).map { TopicPartition(topic: topic(name), partition: Int32($0)) }
+        try reader.assign(Dictionary(uniqueKeysWithValues: places.map { ($0, 0) }))
         var records: [KafkaRecord] = []
         var events: [ConsumerEvent] = []
-        for _ in 0..<1200 where !isEnough(records) {
+        while !isEnough(records), ContinuousClock.now < deadline {
             events.removeAll()
-            consumer.poll(into: &events, eventsMax: 1000, timeout: .milliseconds(100))
-            for event in events {
-                switch event {
-                case .record(let record): records.append(record)
-                case .assigned(let partitions):
-                    let committed = try consumer.committedOffsets(for: partitions, timeout: .seconds(10))
-                    try consumer.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, committed[$0] ?? 0) }))
-                case .revoked(let partitions), .lost(let partitions): try consumer.unassign(partitions)
-                case .failure, .statistics, .committed, .commitFailed, .outOfRange, .endOfPartition: continue
-                }
-            }
+            reader.poll(into: &events, eventsMax: 1000, timeout: .milliseconds(100))
+            for case .record(let record) in events { records.append(record) }
         }
-        consumer.close(timeout: .seconds(5))
+        reader.close(timeout: .seconds(5))
         return records
     }
 }

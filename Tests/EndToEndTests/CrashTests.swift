@@ -27,8 +27,8 @@ extension EndToEndTests {
 
     /// The session that the daemon keeps of a user would be in `GET /v1/users`; what it stands for is in the
     /// count of steps: each event but a user's first is one, whatever was read again.
-    @Test func tenKillsLoseNoListAndNoUser() async throws {
-        let cluster = try Cluster()
+    @Test(arguments: BrokerKind.available) func tenKillsLoseNoListAndNoUser(kind: BrokerKind) async throws {
+        let cluster = try Cluster(kind)
         let port = try Self.freePort()
         let arguments = cluster.arguments(port: port, extra: ["learning.reproducible=true"])
         let batch = 60
@@ -82,5 +82,35 @@ extension EndToEndTests {
         #expect(report["modelVersion"] as? Int == 370)
         #expect((report["transactionsCommitted"] as? Int ?? 0) > 0)
         #expect(second.drain() == 0)
+    }
+
+    /// The broker goes while lists are on their way, and comes back: nobody has to start the daemon again.
+    @Test(arguments: ["at_least_once", "exactly_once"])
+    func goesOnWhenTheBrokerWasAwayInTheMiddleOfAStream(delivery: String) async throws {
+        let cluster = try Cluster()
+        let broker = try #require(cluster.broker)
+        let port = try Self.freePort()
+        let daemon = try Executable(
+            cluster.arguments(port: port, extra: ["learning.reproducible=true", "kafka.delivery=\(delivery)"]))
+        #expect(try await Self.wait(port, "/readyz", for: 200))
+        for round in 0..<2 {
+            try cluster.send(events: Self.events(200, from: round * 200), from: round * 200)
+            #expect(try await Self.wait(port, untilRead: round * 200 + 50))
+            broker.setBroker(1, isUp: false)
+            #expect(try await Self.wait(port, "/readyz", for: 503))
+            #expect(await Self.get(port, "/livez")?.status == 200)
+            broker.setBroker(1, isUp: true)
+            #expect(try await Self.wait(port, "/readyz", for: 200))
+        }
+        try cluster.send(events: Self.events(100, from: 400), from: 400)
+        let records = try cluster.read("recommendations") { Set($0.compactMap(\.sourceText)).count >= 500 }
+        #expect(Set(records.compactMap(\.sourceText)).count == 500)
+        var report: [String: Any] = [:]
+        for _ in 0..<100 where report["modelVersion"] as? Int != 470 {
+            report = try await Self.status(port)
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        #expect(report["modelVersion"] as? Int == 470)
+        #expect(daemon.drain() == 0)
     }
 }

@@ -31,9 +31,9 @@ import Testing
         }
     }
 
-    /// Waits for a status at most a minute.
+    /// Waits for a status at most two minutes: as long as a broker may be away.
     static func wait(_ port: Int, _ path: String, for status: Int) async throws -> Bool {
-        for _ in 0..<600 {
+        for _ in 0..<1200 {
             if await get(port, path)?.status == status { return true }
             try await Task.sleep(for: .milliseconds(100))
         }

@@ -299,6 +299,8 @@ import Testing
         let servers = try #require(Self.realBroker)
         let topic = "freshet-test-\(UUID().uuidString)"
         let kafka = KafkaConfiguration(bootstrapServers: servers, groupID: topic)
+        try TopicCreation.create([topic: "delete"], partitions: 2, replicas: 1, by: kafka, timeout: .seconds(120))
+        #expect(try ClusterProbe.topics(of: kafka, timeout: .seconds(30))[topic] == 2)
         let producer = try Producer(kafka, topics: [topic])
         let sent = (0..<20).map { OutgoingRecord(topic: topic, key: [UInt8($0)], value: $0 % 5 == 0 ? nil : [UInt8($0), 0]) }
         try deliver(sent, producer)

@@ -6,15 +6,19 @@ public import Events
 ///
 /// Works from the start whether or not a broker is there; failures come as events.
 @safe public final class Consumer: RecordConsumer {
-    let client: KafkaClient
+    private(set) var client: KafkaClient
     private let queue: OpaquePointer
     private var isClosed = false
+    private let isMember: Bool
+    /// Whether the group has ever answered with partitions, or with none.
+    private var wasAssigned = false
     /// Whether a partition that the group never committed is read from its end.
     private let startsAtEnd: Bool
 
     /// - Parameter topics: what to subscribe to; none for a reader of partitions outside of any group.
     public init(_ configuration: KafkaConfiguration, topics: [String]) throws(StreamingError) {
         startsAtEnd = configuration.startsAtEnd
+        isMember = !topics.isEmpty
         client = try KafkaClient(
             RD_KAFKA_CONSUMER,
             properties: topics.isEmpty ? configuration.readerProperties : configuration.consumerProperties,
@@ -30,6 +34,9 @@ public import Events
 
     deinit {
         unsafe rd_kafka_queue_destroy(queue)
+        // librdkafka before 2.3 aborts the process where a member goes between joining and its first assignment
+        // (confluentinc/librdkafka#4312): what is closed is not destroyed then.
+        client.isLeft = isMember && !wasAssigned
     }
 
     /// Appends what has arrived to `events`: waits at most `timeout` for the first, then takes what is
@@ -180,6 +187,7 @@ public import Events
             guard let list = unsafe rd_kafka_event_topic_partition_list(event) else { return }
             let partitions = unsafe PartitionList.entries(of: list).map(\.partition)
             if unsafe rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+                wasAssigned = true
                 events.append(.assigned(partitions))
             } else if unsafe rd_kafka_assignment_lost(client.handle) != 0 {
                 events.append(.lost(partitions))

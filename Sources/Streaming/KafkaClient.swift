@@ -3,6 +3,8 @@ internal import CRdKafka
 /// One librdkafka handle, and the configuration that made it. The only owner of its pointer.
 @safe struct KafkaClient: ~Copyable {
     let handle: OpaquePointer
+    /// Whether the handle is left to the end of the process.
+    var isLeft = false
 
     /// - Parameter events: librdkafka event types that are to be polled rather than called back.
     init(
@@ -28,6 +30,7 @@ internal import CRdKafka
     }
 
     deinit {
+        if isLeft { return }
         unsafe rd_kafka_destroy(handle)
     }
 

@@ -11,7 +11,7 @@ extension EndToEndTests {
     }
 
     /// Waits until the daemon has read as many events, at most a minute.
-    private static func wait(_ port: Int, untilRead count: Int) async throws -> Bool {
+    static func wait(_ port: Int, untilRead count: Int) async throws -> Bool {
         for _ in 0..<1200 {
             let events = try await status(port)["events"] as? [String: Any] ?? [:]
             let read = (events["accepted"] as? Int ?? 0) + (events["duplicate"] as? Int ?? 0)
@@ -82,6 +82,38 @@ extension EndToEndTests {
         #expect(report["modelVersion"] as? Int == 370)
         #expect((report["transactionsCommitted"] as? Int ?? 0) > 0)
         #expect(second.drain() == 0)
+    }
+
+    /// What is exported of a state that learned 400 events, in one life or in as many as it was killed and one.
+    private static func exported(kills: Int) async throws -> Data {
+        let cluster = try Cluster(partitions: 1)
+        let port = try freePort()
+        let arguments = cluster.arguments(port: port, extra: ["learning.reproducible=true"])
+        let count = 400
+        for life in 0..<kills {
+            let daemon = try Executable(arguments)
+            #expect(try await wait(port, "/readyz", for: 200))
+            try cluster.send(events: events(count / (kills + 1), from: life * count / (kills + 1)), from: life * count / (kills + 1))
+            // Somewhere in what it reads, learns and writes down.
+            #expect(try await wait(port, untilRead: 1 + 7 * life))
+            daemon.kill()
+        }
+        let last = try Executable(arguments)
+        #expect(try await wait(port, "/readyz", for: 200))
+        try cluster.send(events: events(count / (kills + 1), from: kills * count / (kills + 1)), from: kills * count / (kills + 1))
+        let records = try cluster.read("recommendations") { Set($0.compactMap(\.sourceText)).count >= count }
+        #expect(Set(records.compactMap(\.sourceText)).count == count)
+        #expect(last.drain() == 0)
+        let file = cluster.stateDirectory + "/exported.safetensors"
+        let result = try Executable.run(["export", "--state", cluster.stateDirectory, "--output", file, "--set", "model.max_items=5000"])
+        #expect(result.code == 0, "\(result.errors)")
+        return try Data(contentsOf: URL(fileURLWithPath: file))
+    }
+
+    @Test func exportedParametersAreTheSameBitsHoweverOftenItWasKilled() async throws {
+        let undisturbed = try await Self.exported(kills: 0)
+        #expect(undisturbed.count > 10_000)
+        for kills in [1, 3] { #expect(try await Self.exported(kills: kills) == undisturbed, "\(kills) kills") }
     }
 
     /// The broker goes while lists are on their way, and comes back: nobody has to start the daemon again.

@@ -148,7 +148,12 @@ import Testing
         let answers = try cluster.read("recommendations") { $0.count >= 3 }
         #expect(answers.count == 3)
         #expect(answers.contains { $0.key == Array("gone".utf8) && $0.value == nil })
-        let metrics = try #require(await Self.get(port, "/metrics"))
+        // Reports are half a second old at most.
+        var metrics = try #require(await Self.get(port, "/metrics"))
+        for _ in 0..<100 where !metrics.body.contains(#"result="rejected"} 16.0"#) {
+            try await Task.sleep(for: .milliseconds(100))
+            metrics = try #require(await Self.get(port, "/metrics"))
+        }
         #expect(metrics.body.contains(#"freshet_events_total{result="rejected"} 16.0"#))
         #expect(metrics.body.contains(#"freshet_dead_letters_total{reason="not_json"} 3.0"#))
         #expect(daemon.drain() == 0)

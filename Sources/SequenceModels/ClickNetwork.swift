@@ -9,18 +9,19 @@ internal import Tensors
 /// Learns from pairs of a session and an item with a label, by binary cross-entropy: Adam on weights, row-wise
 /// Adagrad on the items' vectors. Owns everything that it learns; one thread.
 public final class ClickNetwork {
-    private var table: EmbeddingTable
-    private let encoder: ConvolutionEncoder
+    var table: EmbeddingTable
+    let encoder: ConvolutionEncoder
     /// [1 x D] and [1 x 1]
-    private var weights: Parameter
-    private var bias: Parameter
+    var weights: Parameter
+    var bias: Parameter
     private var optimizer: DenseOptimizer
     private var generator: SeededGenerator
 
     private var batch: SequenceBatch
     private var labels: [Bool] = []
     private var gradient: Matrix
-    private var rows: RowGradients
+    /// Of the last step.
+    private(set) var rows: RowGradients
 
     /// Pairs that one step learns at most.
     public static let batchMax = 32

@@ -33,8 +33,9 @@ public struct NegativeSampler: Sendable {
         for item in self.recent { count(item, by: 1) }
     }
 
-    /// Remembers the item of an event.
+    /// Remembers the item of an event, where any is drawn from those.
     public mutating func observe(_ item: ItemIndex) {
+        guard uniformShare < 1 else { return }
         count(item, by: 1)
         if recent.count < capacity {
             recent.append(item)

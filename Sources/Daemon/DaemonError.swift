@@ -26,7 +26,7 @@ public enum DaemonError: Error, Sendable {
         case .state, .engine(.stateMismatch), .engine(.weightsMismatch): 74
         case .engine(.diverged), .decoder: 70
         case .streaming(let error): error.recovery == .reconfigure ? 78 : 69
-        case .transaction: 69
+        case .transaction(let error): error.recovery == .expired ? 70 : 69
         }
     }
 }

@@ -26,6 +26,7 @@ extension DeliveryLoop {
     mutating func beginTransaction() throws(DeliveryError) {
         do throws(TransactionError) {
             publishing = .open(try OpenTransaction(producer, now: time.elapsed()))
+            transactionBegan = time.elapsed()
         } catch {
             try endOrWait(error)
         }
@@ -112,8 +113,17 @@ extension DeliveryLoop {
             notice(.transactionAborted(reason: "\(error)"))
             try abort(abandoned)
         case .over(let error):
-            throw .transaction(error)
+            throw ended(by: error)
         }
+    }
+
+    /// Brokers say of a transaction that they gave up what they say of one that a newer instance took over. One that
+    /// was open longer than they wait is taken for the first: whoever starts this instance again is right then.
+    private func ended(by error: TransactionError) -> DeliveryError {
+        guard error.recovery == .fenced, time.elapsed() - transactionBegan >= configuration.transactionTimeout else {
+            return .transaction(error)
+        }
+        return .transaction(TransactionError(recovery: .expired, name: error.name, detail: error.detail))
     }
 
     private mutating func abort(_ transaction: consuming AbandonedTransaction<World.Producer>) throws(DeliveryError) {
@@ -126,7 +136,7 @@ extension DeliveryLoop {
             publishing = .abandoned(again)
             if error.recovery == .abort { notice(.transactionWaits(error)) }
         case .over(let error):
-            throw .transaction(error)
+            throw ended(by: error)
         }
     }
 
@@ -136,7 +146,7 @@ extension DeliveryLoop {
             do throws(TransactionError) {
                 try producer.abortTransaction(timeout: Self.abortTimeout)
             } catch {
-                if error.recovery == .fenced || error.recovery == .stop { throw .transaction(error) }
+                if error.recovery == .fenced || error.recovery == .stop { throw ended(by: error) }
             }
         }
         throw .streaming(failure)
@@ -145,7 +155,7 @@ extension DeliveryLoop {
     private mutating func endOrWait(_ error: TransactionError) throws(DeliveryError) {
         switch error.recovery {
         case .retry, .abort: notice(.transactionWaits(error))
-        case .fenced, .stop: throw .transaction(error)
+        case .fenced, .expired, .stop: throw .transaction(error)
         }
     }
 }

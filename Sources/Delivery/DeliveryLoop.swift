@@ -77,6 +77,8 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     var highWatermarks: [TopicPartition: Int64] = [:]
     /// Whether any broker was reached, by the client's last word.
     public internal(set) var isConnected = false
+    /// When the newest transaction began.
+    var transactionBegan = Duration.zero
     private var events: [ConsumerEvent] = []
     var reports: [DeliveryReport] = []
 

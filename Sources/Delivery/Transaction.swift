@@ -61,7 +61,7 @@ struct ClosedTransaction<Producer: RecordProducer>: ~Copyable {
             switch error.recovery {
             case .retry: return .waits(self, error)
             case .abort: return .mustAbort(AbandonedTransaction(producer), error)
-            case .fenced, .stop: return .over(error)
+            case .fenced, .expired, .stop: return .over(error)
             }
         }
     }
@@ -89,7 +89,7 @@ struct AbandonedTransaction<Producer: RecordProducer>: ~Copyable {
         } catch {
             switch error.recovery {
             case .retry, .abort: return .waits(self, error)
-            case .fenced, .stop: return .over(error)
+            case .fenced, .expired, .stop: return .over(error)
             }
         }
     }

@@ -38,6 +38,8 @@ public struct TransactionError: Error, Equatable, Sendable {
         case abort
         /// A newer producer has the transactional id: this one is over.
         case fenced
+        /// The brokers gave the transaction up, which was open longer than they wait: a new producer can go on.
+        case expired
         /// This producer is over.
         case stop
     }
@@ -57,7 +59,9 @@ extension TransactionError: CustomStringConvertible {
     public var description: String {
         switch recovery {
         case .fenced:
-            "another freshet has taken over this transactional id, or the brokers gave this one up after an outage longer than transaction.timeout.ms (\(name)): give each instance its own kafka.client_id or kafka.transactional_id, or start again"
+            "another freshet has taken over this transactional id (\(name)): give each instance its own kafka.client_id or kafka.transactional_id"
+        case .expired:
+            "the brokers gave up a transaction that was open longer than transaction.timeout.ms, as after a long outage (\(name)): start again, nothing is lost"
         case .retry, .abort, .stop:
             detail.isEmpty ? "Kafka transaction: \(name)" : "Kafka transaction: \(name): \(detail)"
         }

@@ -40,6 +40,9 @@ import Testing
         #expect(DaemonError.decoder.exitCode == 70)
         let fenced = DaemonError(.transaction(TransactionError(recovery: .fenced, name: "n", detail: "")))
         #expect(fenced.exitCode == 69)
+        let expired = DaemonError(.transaction(TransactionError(recovery: .expired, name: "n", detail: "")))
+        // What systemd starts again.
+        #expect(expired.exitCode == 70)
         #expect(fenced.description.contains("kafka.transactional_id"))
     }
 

@@ -111,6 +111,22 @@ import Testing
         #expect(producer.visible.isEmpty)
     }
 
+    /// After an outage the brokers call a transaction that they gave up themselves fenced.
+    @Test(arguments: [(50, false), (60, true)]) func aTransactionThatExpiredIsNoNewerInstance(seconds: Int, isExpired: Bool) throws {
+        var loop = try started()
+        producer.failures["commit"] = [error(.retry), error(.fenced)]
+        consumer.polls = [[ScriptedWorld.record(0)]]
+        for _ in 0..<10 where !producer.calls.contains("commit") { try loop.turn() }
+        consumer.time.now += .seconds(seconds)
+        var end: DeliveryError?
+        do throws(DeliveryError) { for _ in 0..<4 { try loop.turn() } } catch { end = error }
+        guard case .transaction(let error)? = end else {
+            Issue.record("fenced, and went on")
+            return
+        }
+        #expect(error.recovery == (isExpired ? .expired : .fenced))
+    }
+
     @Test func aFailedDeliveryAbortsAndTheRestGoesAgain() throws {
         var loop = try started()
         producer.reportFailures = [nil, .kafka(name: "timed out", detail: "", recovery: .retry)]

@@ -62,16 +62,7 @@ public struct RowGradients: ~Copyable {
         vectors.addRow(slot(of: item), from: source, row: row, scale: scale)
     }
 
-    /// The same, with the gradient of the item's bias.
-    public mutating func add(
-        _ item: ItemIndex, from source: borrowing Matrix, row: Int, scale: Float, bias: Float
-    ) {
-        let slot = slot(of: item)
-        vectors.addRow(slot, from: source, row: row, scale: scale)
-        biases[slot] += bias
-    }
-
-    /// The same of what reaches the item's vector through its direction, see `Matrix.addTangent`.
+    /// Adds what reaches the item's vector through its direction, see `Matrix.addTangent`, and the gradient of its bias.
     mutating func addTangent(
         _ item: ItemIndex, of gradient: borrowing Matrix, row: Int, at directions: borrowing Matrix,
         row directionRow: Int, length: Float?, scale: Float, bias: Float

@@ -53,7 +53,7 @@ private struct Parts: ~Copyable {
     mutating func refresh(from encoder: AttentionEncoder) throws(TensorError) {
         for block in blocks { try block.refresh() }
         features.refresh(from: encoder.features)
-        finalNorm.refresh(from: encoder.finalNorm)
+        try finalNorm.refresh(from: encoder.finalNorm)
     }
 
     mutating func encode(

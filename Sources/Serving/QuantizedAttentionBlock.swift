@@ -89,8 +89,8 @@ private struct QuantizedAttentionParts: ~Copyable {
         try outputLayer.refresh(source.outputLayer.weights.value)
         try wideningLayer.refresh(source.wideningLayer.weights.value, biases: source.wideningBias.value)
         try narrowingLayer.refresh(source.narrowingLayer.weights.value)
-        attentionNorm.refresh(from: source.attentionNorm)
-        forwardNorm.refresh(from: source.forwardNorm)
+        try attentionNorm.refresh(from: source.attentionNorm)
+        try forwardNorm.refresh(from: source.forwardNorm)
         Self.spread(source.distances.value, into: &offsets)
     }
 

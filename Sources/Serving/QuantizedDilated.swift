@@ -55,8 +55,8 @@ final class QuantizedDilated: QuantizedConvolutionNetwork {
         func refresh() throws(TensorError) {
             try first.refresh(source.firstConvolution.linear.weights.value)
             try second.refresh(source.secondConvolution.linear.weights.value)
-            firstNorm.refresh(from: source.firstNorm)
-            secondNorm.refresh(from: source.secondNorm)
+            try firstNorm.refresh(from: source.firstNorm)
+            try secondNorm.refresh(from: source.secondNorm)
         }
 
         func encode(_ stream: inout Matrix, events: Int) throws(TensorError) {

@@ -19,7 +19,13 @@ struct ServedNorm: ~Copyable {
         inverseDeviations = Matrix(rows: 1, columns: rowsMax)
     }
 
-    mutating func refresh(from layer: borrowing NormLayer) {
+    /// Takes over the newest gain and bias. They are checked here: a ReLU behind the norm makes a zero of what is not
+    /// a number, and the products after it would not tell.
+    ///
+    /// - Throws: `TensorError.notFinite`; what is served is then as it was.
+    mutating func refresh(from layer: borrowing NormLayer) throws(TensorError) {
+        let square = layer.gain.value.squaredNorm + layer.bias.value.squaredNorm
+        guard square.isFinite else { throw .notFinite(row: 0) }
         gain.copy(layer.gain.value)
         bias.copy(layer.bias.value)
     }

@@ -14,6 +14,7 @@ extension EngineConfiguration {
         self.init()
         encoder = Encoder(rawValue: settings.model.encoder) ?? .ensemble
         ensembleMembers = settings.model.members.compactMap(EncoderKind.init(rawValue:))
+        learner.convolution.network = ConvolutionConfiguration.Network(rawValue: settings.model.convolution) ?? .textbook
         qualityDropMax = settings.learning.rollbackDrop
         learner.optimizer = DenseOptimizer.Kind(rawValue: settings.learning.optimizer) ?? .adam
         learner.momentum = Float(settings.learning.momentum)

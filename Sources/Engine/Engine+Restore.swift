@@ -21,6 +21,11 @@ public struct EngineRestorer: ~Copyable {
     /// - Throws: `EngineError.stateMismatch` where the stored model is of another kind or width.
     public init(_ configuration: EngineConfiguration, stored: ModelDescription) throws(EngineError) {
         guard stored.encoder == configuration.modelName else {
+            if let network = configuration.networkOfSameModel(stored) {
+                throw .stateMismatch(
+                    "its convolution is the \(network) network, the configuration asks for \(configuration.learner.convolution.network); set model.convolution to \(network), or name another state.directory"
+                )
+            }
             throw .stateMismatch(
                 "it holds a model of encoder \(stored.encoder), the configuration asks for \(configuration.modelName); set model.encoder and model.members to what it holds, or name another state.directory"
             )

@@ -60,24 +60,45 @@ public struct EngineConfiguration: Sendable, Equatable {
         return learner
     }
 
-    /// What a stored state must be of to fit.
+    /// What a stored state must be of to fit: `gru`, `ensemble(gru,attention)`, `convolution`, and `convolution:dilated`
+    /// where another network than the textbook's is behind it.
     public var modelName: String {
-        guard encoder == .ensemble else { return encoder.rawValue }
-        return encoder.rawValue + "(" + ensembleMembers.map(\.rawValue).joined(separator: ",") + ")"
+        let names = neuralMembers.map { kind in
+            guard kind == .convolution, learner.convolution.network != .textbook else { return kind.rawValue }
+            return kind.rawValue + Self.networkSeparator + learner.convolution.network.rawValue
+        }
+        guard encoder == .ensemble else { return names.joined() }
+        return encoder.rawValue + "(" + names.joined(separator: ",") + ")"
     }
 
-    /// Makes this the configuration of a stored model: its kind, its members, its width.
+    private static let networkSeparator = ":"
+
+    /// The network of a stored model that is this one but for the network behind its convolution; nil of others.
+    func networkOfSameModel(_ stored: ModelDescription) -> ConvolutionConfiguration.Network? {
+        ConvolutionConfiguration.Network.allCases.first { network in
+            var other = self
+            other.learner.convolution.network = network
+            return other.modelName == stored.encoder && network != learner.convolution.network
+        }
+    }
+
+    /// Makes this the configuration of a stored model: its kind, its members, their network, its width.
     ///
     /// - Returns: false, and nothing changed, where this version knows no such model.
     public mutating func adopt(_ stored: ModelDescription) -> Bool {
         let parts = stored.encoder.split(separator: "(", maxSplits: 1)
-        guard let kind = parts.first.flatMap({ Encoder(rawValue: String($0)) }) else { return false }
+        let isEnsemble = parts.count == 2
+        let names = isEnsemble ? parts[1].dropLast().split(separator: ",") : parts
+        let members = names.map { $0.split(separator: Self.networkSeparator, maxSplits: 1).map(String.init) }
+        let kindName = isEnsemble ? String(parts[0]) : members.first?.first
+        guard let kind = kindName.flatMap(Encoder.init(rawValue:)) else { return false }
         var adopted = self
         adopted.encoder = kind
         adopted.learner.dimensions = stored.dimensions
-        if parts.count == 2 {
-            let names = parts[1].dropLast().split(separator: ",")
-            adopted.ensembleMembers = names.compactMap { EncoderKind(rawValue: String($0)) }
+        if isEnsemble { adopted.ensembleMembers = members.compactMap { $0.first.flatMap(EncoderKind.init(rawValue:)) } }
+        if let convolution = members.first(where: { $0.first == EncoderKind.convolution.rawValue }) {
+            let network = convolution.dropFirst().first.flatMap(ConvolutionConfiguration.Network.init(rawValue:))
+            adopted.learner.convolution.network = network ?? .textbook
         }
         guard adopted.modelName == stored.encoder else { return false }
         self = adopted

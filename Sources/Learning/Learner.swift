@@ -43,7 +43,7 @@ public struct Learner: ~Copyable {
         table = EmbeddingTable(capacity: configuration.itemsMax, dimensions: dimensions)
         table.prepare(for: configuration.rowOptimizer)
         encoder = configuration.encoder.makeEncoder(
-            positionsMax: positionsMax, dimensions: dimensions, using: &generator)
+            convolution: configuration.convolution, positionsMax: positionsMax, dimensions: dimensions, using: &generator)
         optimizer = DenseOptimizer(configuration.optimizer, rate: configuration.denseRate)
         optimizer.momentum = configuration.momentum
         dropout = Dropout(rate: configuration.dropout, seed: configuration.seed &+ 1)

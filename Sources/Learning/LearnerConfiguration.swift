@@ -3,6 +3,8 @@ public import SequenceModels
 /// How the learner learns: what must be fixed before the first event.
 public struct LearnerConfiguration: Sendable, Equatable {
     public var encoder = EncoderKind.gru
+    /// What a convolution is made of; other encoders do not read it.
+    public var convolution = ConvolutionConfiguration()
     /// Width of item and hidden vectors, D.
     public var dimensions = 64
     /// The most item rows that will ever be in use.

@@ -9,7 +9,7 @@ internal import Engine
 /// - `MODEL.item_embedding`, F32 [V, D], and `MODEL.item_bias`, F32 [V], for each neural model: `gru`,
 ///   `attention`, `convolution`.
 /// - every dense tensor under the name that it has in the code, in PyTorch's layout: a matrix as [outputs, inputs],
-///   what is one row as [columns].
+///   what is one row as [columns]. A convolution's rows are three events side by side, the oldest one's first.
 enum ModelTensors {
     static let ids = "items.ids"
     static let idEnds = "items.id_ends"

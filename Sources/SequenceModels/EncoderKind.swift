@@ -5,15 +5,17 @@ public enum EncoderKind: String, Sendable, CaseIterable {
     case convolution
 
     /// A new encoder of this kind, its values drawn by chance.
+    ///
+    /// - Parameter convolution: the shape of a convolution; other kinds do not read it.
     public func makeEncoder(
-        positionsMax: Int, dimensions: Int, using generator: inout SeededGenerator
+        convolution: ConvolutionConfiguration, positionsMax: Int, dimensions: Int, using generator: inout SeededGenerator
     ) -> any SequenceEncoder {
         switch self {
         case .gru: GRUEncoder(positionsMax: positionsMax, dimensions: dimensions, using: &generator)
         case .attention:
             AttentionEncoder(AttentionConfiguration(), positionsMax: positionsMax, dimensions: dimensions, using: &generator)
         case .convolution:
-            ConvolutionEncoder(ConvolutionConfiguration(), positionsMax: positionsMax, dimensions: dimensions, using: &generator)
+            ConvolutionEncoder(convolution, positionsMax: positionsMax, dimensions: dimensions, using: &generator)
         }
     }
 }

@@ -56,6 +56,7 @@ extension Settings {
         if Set(settings.model.members).count != settings.model.members.count || settings.model.members.isEmpty {
             reader.report("model.members", "names a model twice, or none")
         }
+        settings.model.convolution = reader.choice("model.convolution", default: "textbook", of: ["textbook", "dilated"])
         settings.model.dimensions = reader.integer("model.dimensions", default: 64, in: 16...512)
         let threads = reader.integer("model.threads", default: 0, in: 0...3)
         settings.model.threads = threads > 0 ? threads : nil

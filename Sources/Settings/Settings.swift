@@ -53,6 +53,8 @@ public struct Settings: Sendable, Equatable {
     public struct Model: Sendable, Equatable {
         public var encoder = ""
         public var members: [String] = []
+        /// The network behind a convolution.
+        public var convolution = ""
         public var dimensions = 0
         public var index = ""
         /// Nil for one a model, as far as there are processors.

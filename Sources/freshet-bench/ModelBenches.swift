@@ -142,7 +142,8 @@ struct ServedModel: ~Copyable {
     init(_ kind: EncoderKind, items: Int, dimensions: Int) throws {
         var generator = SeededGenerator(seed: 1)
         var table = EmbeddingTable(capacity: items, dimensions: dimensions)
-        let encoder = kind.makeEncoder(positionsMax: 64, dimensions: dimensions, using: &generator)
+        let encoder = kind.makeEncoder(
+            convolution: ConvolutionConfiguration(), positionsMax: 64, dimensions: dimensions, using: &generator)
         var made = Snapshot(capacity: items, serving: encoder, index: .exact)
         for item in 0..<ItemIndex(items) {
             table.initializeRow(item, limit: 1, bias: 0, using: &generator)

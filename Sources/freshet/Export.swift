@@ -21,7 +21,8 @@ struct Export: ParsableCommand {
             gru.weight_ih, weight_hh [3D, D] and bias_ih, bias_hh [3D] are those of torch.nn.GRU. What is read of an event
             is the sum of its item_embedding, type_embedding [16, D], gap_embedding [16, D] and repeat_embedding [3, D].
             repeat_head.weight [6, D] and bias [6]: what a state adds to the scores of its session's own items, by how many
-            other items came since.
+            other items came since. convolution.N.first.weight and second.weight [D, 3D] of model.convolution: dilated, and
+            convolution.conv.weight [64, 3D] of the textbook network, have three events side by side, the oldest one's first.
 
             Example: freshet export --state /var/lib/freshet --output weights.safetensors
             """)

@@ -155,6 +155,29 @@ import Testing
         #expect(try Data(contentsOf: URL(fileURLWithPath: state + "/state.sqlite")) == before)
     }
 
+    /// The network behind a convolution is chosen once for a state; another one is told, and nothing is written.
+    @Test func aConvolutionIsLearnedByTheNetworkThatIsChosen() throws {
+        let events = try file("events.csv", circle(300))
+        let state = directory.path + "/state"
+        let train = ["train", "--events", events, "--epochs", "1", "--model", "convolution", "--state", state] + Self.small
+        try expectRefusal(train + ["--set", "model.convolution=deep"], code: 78, saying: "model.convolution")
+        let trained = try Executable.run(train + ["--set", "model.convolution=dilated"])
+        #expect(trained.code == 0, "\(trained.errors)")
+        let inspected = try Executable.run(["inspect", "--state", state])
+        #expect(inspected.output.contains("convolution:dilated"), "\(inspected.output)")
+        let before = try Data(contentsOf: URL(fileURLWithPath: state + "/state.sqlite"))
+        let other = try Executable.run(train)
+        #expect(other.code == 74)
+        #expect(other.errors.contains("set model.convolution to dilated, or name another state.directory"), "\(other.errors)")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: state + "/state.sqlite")) == before)
+        // Who only reads it takes over what it says.
+        let list = try Executable.run(["recommend", "--state", state, "--items", "i1", "--count", "3"] + Self.small)
+        #expect(list.code == 0, "\(list.errors)")
+        let weights = directory.path + "/weights.safetensors"
+        let exported = try Executable.run(["export", "--state", state, "--output", weights] + Self.small)
+        #expect(exported.code == 0 && exported.output.contains("convolution:dilated"), "\(exported)")
+    }
+
     @Test func theDaemonGoesOnFromATrainedState() async throws {
         let events = try file("events.csv", circle(600))
         let cluster = try Cluster()

@@ -69,6 +69,65 @@ import Testing
         #expect(error.map { "\($0)" }?.contains("set learning.temperature to \(first ?? 0)") == true)
     }
 
+    private func convolution(
+        _ network: ConvolutionConfiguration.Network, _ encoder: EngineConfiguration.Encoder = .convolution
+    ) -> EngineConfiguration {
+        Fixture.configuration {
+            $0.encoder = encoder
+            $0.ensembleMembers = [.gru, .convolution]
+            $0.learner.convolution.network = network
+            $0.learner.temperature = 0.1
+        }
+    }
+
+    @Test(arguments: ConvolutionConfiguration.Network.allCases)
+    func bothNetworksLearnAndGoOnBitForBitAfterARestart(network: ConvolutionConfiguration.Network) throws {
+        var engine = try Engine(convolution(network))
+        _ = try engine.takeAll(Fixture.circle(900))
+        let recall = try #require(engine.quality["convolution"]).recall(at: 1)
+        // By chance one of twelve.
+        #expect(recall > 0.5, "\(recall)")
+        var other = try restored(engine.takeCheckpoint(), convolution(network))
+        let rest = Fixture.circle(120, from: 900)
+        #expect(try engine.takeAll(rest).map(\.items) == other.takeAll(rest).map(\.items))
+        #expect(engine.takeCheckpoint().blobs == other.takeCheckpoint().blobs)
+    }
+
+    /// The tensors of one network are not those of the other.
+    @Test(arguments: [EngineConfiguration.Encoder.convolution, .ensemble])
+    func theNetworkCannotChangeWithARestart(encoder: EngineConfiguration.Encoder) throws {
+        for (first, second) in [(ConvolutionConfiguration.Network.textbook, ConvolutionConfiguration.Network.dilated), (.dilated, .textbook)] {
+            var engine = try Engine(convolution(first, encoder))
+            _ = try engine.takeAll(Fixture.circle(60))
+            let checkpoint = engine.takeCheckpoint()
+            let error = #expect(throws: EngineError.self) { _ = try restored(checkpoint, convolution(second, encoder)) }
+            #expect(error.map { "\($0)" }?.contains("set model.convolution to \(first), or name another") == true)
+            // Who only reads a state takes over what it says.
+            var reading = convolution(second, .gru)
+            let isAdopted = reading.adopt(checkpoint.model)
+            #expect(isAdopted)
+            #expect(reading == convolution(first, encoder))
+        }
+    }
+
+    /// A network that nothing is made of is no reason to refuse a state.
+    @Test func theNetworkOfNoMemberCanChange() throws {
+        var engine = try Engine(convolution(.textbook, .gru))
+        _ = try engine.takeAll(Fixture.circle(60))
+        _ = try restored(engine.takeCheckpoint(), convolution(.dilated, .gru))
+    }
+
+    @Test(arguments: [
+        "convolution:deep", "gru:dilated", "ensemble(gru:dilated)", "convolution:", "convolution:textbook", "convolution:dilated:dilated",
+        "ensemble(convolution,convolution:dilated)", "ensemble", "gru(convolution)", ":dilated", "",
+    ]) func aModelThatNobodyKnowsIsNotAdopted(name: String) {
+        let before = convolution(.textbook)
+        var configuration = before
+        let isAdopted = configuration.adopt(ModelDescription(encoder: name, dimensions: 16, modelVersion: 1))
+        #expect(!isAdopted)
+        #expect(configuration == before)
+    }
+
     private func valued(_ place: Int, value: Double?) -> EngineInput {
         // Odd items are worth five, even ones nothing.
         let event = Event(

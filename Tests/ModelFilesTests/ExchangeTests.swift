@@ -97,6 +97,34 @@ import Testing
         #expect(try file.replace(weightsOf: &engine) == ModelImport.Summary())
     }
 
+    /// The network is a part of the name that a file goes by.
+    @Test(arguments: [(ConvolutionConfiguration.Network.textbook, "convolution"), (.dilated, "convolution:dilated")])
+    func aConvolutionMovesWithItsNetworkAndIntoNoOther(network: ConvolutionConfiguration.Network, name: String) throws {
+        let fixture = try ModelFixture()
+        var configuration = ModelFixture.configuration(.convolution)
+        configuration.learner.convolution.network = network
+        var first = try ModelFixture.engine(configuration, events: 300)
+        try ModelExport.write(first, to: fixture.path("weights"))
+        let file = try ModelImport(path: fixture.path("weights"))
+        let model = try #require(file.model)
+        #expect(model.encoder == name)
+        // As `freshet import` does where no state is yet.
+        var adopted = ModelFixture.configuration(.gru)
+        let isAdopted = adopted.adopt(model)
+        #expect(isAdopted)
+        var second = try Engine(adopted)
+        #expect(try file.replace(weightsOf: &second) == ModelImport.Summary(known: 0, added: 12))
+        let session: [(item: ItemID, gap: Int64)] = [("i1", 0), ("i2", 700), ("i3", 700)].map { (ModelFixture.item($0.0), $0.1) }
+        let scores = try ModelFixture.scores(&first, session)
+        #expect(scores["convolution/float"]?.count == 12)
+        #expect(try ModelFixture.scores(&second, session) == scores)
+        for other in ConvolutionConfiguration.Network.allCases where other != network {
+            configuration.learner.convolution.network = other
+            var third = try Engine(configuration)
+            #expect { try file.replace(weightsOf: &third) } throws: { "\($0)".contains("it is of \(name), 16 wide") }
+        }
+    }
+
     @Test func anExportTakesThePlaceOfTheOneBeforeAndLeavesNothingElse() throws {
         let fixture = try ModelFixture()
         let engine = try ModelFixture.engine(ModelFixture.configuration(.gru), events: 60)

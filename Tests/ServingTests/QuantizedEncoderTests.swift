@@ -8,17 +8,29 @@ import Testing
 @Suite struct QuantizedEncoderTests {
     private static let items = 400
 
+    /// What is served, a convolution with either network.
+    enum Subject: String, CaseIterable, Sendable {
+        case gru, attention, textbook, dilated
+
+        func makeEncoder(dimensions: Int, using generator: inout SeededGenerator) -> any SequenceEncoder {
+            var shape = ConvolutionConfiguration()
+            shape.network = ConvolutionConfiguration.Network(rawValue: rawValue) ?? .textbook
+            return (EncoderKind(rawValue: rawValue) ?? .convolution)
+                .makeEncoder(convolution: shape, positionsMax: 64, dimensions: dimensions, using: &generator)
+        }
+    }
+
     private struct Model: ~Copyable {
         var table: EmbeddingTable
         let encoder: any SequenceEncoder
         var snapshot: Snapshot
         let width: Int
 
-        init(_ kind: EncoderKind, width: Int) throws {
+        init(_ subject: Subject, width: Int) throws {
             self.width = width
             var generator = SeededGenerator(seed: 11)
             table = EmbeddingTable(capacity: items, dimensions: width)
-            encoder = kind.makeEncoder(positionsMax: 64, dimensions: width, using: &generator)
+            encoder = subject.makeEncoder(dimensions: width, using: &generator)
             // What is zero at first is learned later.
             encoder.forEachParameter { parameter in
                 guard parameter.name.contains("bias") || parameter.name.contains("embedding") else { return }
@@ -65,9 +77,9 @@ import Testing
         }
     }
 
-    @Test(arguments: EncoderKind.allCases, [(32, [1, 2, 8, 17]), (64, [3, 50])])
-    func int8ListsAreNearlyThoseOfFloat(kind: EncoderKind, shape: (width: Int, lengths: [Int])) throws {
-        let model = try Model(kind, width: shape.width)
+    @Test(arguments: Subject.allCases, [(32, [1, 2, 8, 17]), (64, [3, 50])])
+    func int8ListsAreNearlyThoseOfFloat(subject: Subject, shape: (width: Int, lengths: [Int])) throws {
+        let model = try Model(subject, width: shape.width)
         var recommender = Recommender(dimensions: shape.width, candidatesMax: 20, index: .exact)
         var generator = SeededGenerator(seed: 2)
         var shared = 0, lists = 0
@@ -82,7 +94,7 @@ import Testing
                 let scale = scores.map(abs).max() ?? 0
                 for place in 0..<20 {
                     let served = recommender.candidates[0].score(at: place)
-                    #expect(abs(served - scores[listed[place]]) < 0.05 * scale, "\(kind), \(length) events")
+                    #expect(abs(served - scores[listed[place]]) < 0.05 * scale, "\(subject), \(length) events")
                 }
             }
         }
@@ -90,8 +102,8 @@ import Testing
         #expect(shared >= lists * 18, "\(shared) of \(20 * lists)")
     }
 
-    @Test(arguments: EncoderKind.allCases) func oneItemForEverAndAnEmptyWindowAreEncoded(kind: EncoderKind) throws {
-        let model = try Model(kind, width: 16)
+    @Test(arguments: Subject.allCases) func oneItemForEverAndAnEmptyWindowAreEncoded(subject: Subject) throws {
+        let model = try Model(subject, width: 16)
         var recommender = Recommender(dimensions: 16, candidatesMax: 5, index: .exact)
         let same = [SessionEvent](repeating: SessionEvent(item: 7), count: 50)
         for length in [0, 1, 2, 50] {
@@ -101,13 +113,13 @@ import Testing
         }
     }
 
-    @Test(arguments: EncoderKind.allCases) func everyTensorThatIsNotFiniteIsRefusedOrTellsWhenEncoding(kind: EncoderKind) throws {
+    @Test(arguments: Subject.allCases) func everyTensorThatIsNotFiniteIsRefusedOrTellsWhenEncoding(subject: Subject) throws {
         var names: [String] = []
-        try Model(kind, width: 16).encoder.forEachParameter { names.append($0.name) }
+        try Model(subject, width: 16).encoder.forEachParameter { names.append($0.name) }
         var recommender = Recommender(dimensions: 16, candidatesMax: 5, index: .exact)
         let window = [SessionEvent(item: 1, type: 1, gap: 1), SessionEvent(item: 1, type: 1, gap: 1)]
         for name in names {
-            var model = try Model(kind, width: 16)
+            var model = try Model(subject, width: 16)
             model.encoder.forEachParameter { if $0.name == name { $0.value.fill(.nan, rows: 0..<$0.rows) } }
             #expect(throws: TensorError.self, "\(name)") { try encode(window, &recommender, &model) }
         }

@@ -82,7 +82,7 @@ import Testing
     @Test(arguments: [
         "model.encoder=transformer", "model.index=fast", "kafka.delivery=sometimes", "http.listen=nowhere", "sessions.length=1",
         "state.checkpoint_interval=10", "topics.events_fields.user=user", "learning.seed=-1", "topics.create=maybe",
-        "recommendations.min_interval=2m", "model.threads=4",
+        "recommendations.min_interval=2m", "model.threads=4", "model.convolution=deep", "model.convolution=Dilated", "model.convolution=",
     ]) func refuses(override: String) {
         #expect(problems([override]).count == 1)
     }
@@ -106,8 +106,8 @@ import Testing
     @Test func separatesWhatCanChangeWhileRunning() throws {
         let old = try Settings.load(file: nil, environment: [:], overrides: [])
         let new = try Settings.load(
-            file: nil, environment: [:], overrides: ["recommendations.count=5", "model.dimensions=128"])
+            file: nil, environment: [:], overrides: ["recommendations.count=5", "model.dimensions=128", "model.convolution=dilated"])
         #expect(old.changes(to: new).applied == ["recommendations.count"])
-        #expect(old.changes(to: new).refused == ["model.dimensions"])
+        #expect(old.changes(to: new).refused == ["model.convolution", "model.dimensions"])
     }
 }

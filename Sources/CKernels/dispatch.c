@@ -120,6 +120,16 @@ void kn_gemv_transposed_f32(const float *a, size_t stride, const float *x, float
     floats->gemv_transposed(a, stride, x, y, rows, columns);
 }
 
+void kn_gemv_i8f32(const int8_t *a, size_t stride, const float *scales, const float *x, float *y, size_t rows,
+                   size_t columns) {
+    floats->gemv_i8(a, stride, scales, x, y, rows, columns);
+}
+
+void kn_gemv_transposed_i8f32(const int8_t *a, size_t stride, const float *scales, const float *x, float *y,
+                              size_t rows, size_t columns) {
+    floats->gemv_transposed_i8(a, stride, scales, x, y, rows, columns);
+}
+
 void kn_gemm_f32(const float *a, size_t row_step, size_t column_step, const float *b, size_t b_stride, float *c,
                  size_t c_stride, size_t m, size_t n, size_t k, bool adding) {
     floats->gemm(a, row_step, column_step, b, b_stride, c, c_stride, m, n, k, adding);

@@ -96,6 +96,40 @@ internal import CKernels
         }
     }
 
+    /// The same for one position whose query stands at `row` of a matrix, and whose result goes there: among keys and
+    /// values that are kept in int8, in any order, its own among them.
+    ///
+    /// - Parameters:
+    ///   - rows: of the keys and values that it attends to.
+    ///   - offsets: what is added to the score of each of them, in their order, in the last columns,
+    ///     [heads x at least T].
+    public mutating func forwardNext(
+        queries: borrowing Matrix, row: Int, keys: borrowing QuantizedRows, values: borrowing QuantizedRows,
+        rows: Range<Int>, offsets: borrowing Matrix, into output: inout Matrix
+    ) {
+        let (count, total) = (rows.count, heads * width)
+        precondition(
+            queries.columns == total && keys.columns == total && values.columns == total && output.columns == total,
+            "heads side by side")
+        precondition(
+            rows.upperBound <= min(keys.capacity, values.capacity) && count > 0 && count <= positionsMax
+                && offsets.rows == heads && offsets.columns >= count,
+            "the rows are there, and an offset for each")
+        output.fill(0, rows: row..<row + 1)
+        for head in 0..<heads {
+            let column = head * width
+            unsafe square.start.update(repeating: 0, count: count)
+            unsafe kn_gemv_i8f32(
+                keys.pointer(rows.lowerBound) + column, keys.stride, keys.scales(rows.lowerBound),
+                queries.pointer(row) + column, square.start, count, width)
+            unsafe kn_causal_softmax_f32(
+                square.start, count, count, offsets.pointer(head), offsets.columns, scale, count - 1, 1)
+            unsafe kn_gemv_transposed_i8f32(
+                values.pointer(rows.lowerBound) + column, values.stride, values.scales(rows.lowerBound), square.start,
+                output.pointer(row) + column, count, width)
+        }
+    }
+
     /// The gradient of the last `forward` of a window; that of the offsets is added to, the others are written.
     ///
     /// - Parameter gradient: dL/d(output), [P x heads · W].

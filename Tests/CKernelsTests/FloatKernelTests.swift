@@ -77,6 +77,34 @@ import Testing
         }
     }
 
+    @Test(arguments: Variant.available, [(1, 1), (3, 5), (4, 16), (5, 17), (7, 64), (50, 64), (33, 129)])
+    func int8MatrixTimesVector(variant: Variant, shape: (rows: Int, columns: Int)) {
+        let (rows, columns) = shape
+        var generator = TestGenerator(state: UInt64(rows * 1000 + columns) + 7)
+        let floats = generator.floats(rows * columns, 127.49)
+        // The extremes are among them.
+        let matrix = GuardedBuffer(floats.indices.map { $0 == 0 ? Int8(-128) : $0 == 1 ? 127 : Int8(floats[$0]) })
+        let scales = GuardedBuffer(generator.floats(rows))
+        let right = GuardedBuffer(generator.floats(columns))
+        let left = GuardedBuffer(generator.floats(rows))
+        let y = GuardedBuffer([Float](repeating: 1, count: rows))
+        let z = GuardedBuffer([Float](repeating: 2, count: columns))
+        variant.floats.gemv_i8(matrix.start, columns, scales.start, right.start, y.start, rows, columns)
+        variant.floats.gemv_transposed_i8(matrix.start, columns, scales.start, left.start, z.start, rows, columns)
+        let (x, w) = (right.values.map(Double.init), left.values.map(Double.init))
+        let a = matrix.values.indices.map { Double(matrix.values[$0]) * Double(scales.values[$0 / columns]) }
+        for row in 0..<rows {
+            let products = (0..<columns).map { a[row * columns + $0] * x[$0] }
+            let exact = 1 + products.reduce(0, +)
+            #expect(abs(Double(y.values[row]) - exact) <= Self.budget(columns + 1, 1 + products.reduce(0) { $0 + abs($1) }))
+        }
+        for column in 0..<columns {
+            let products = (0..<rows).map { a[$0 * columns + column] * w[$0] }
+            let exact = 2 + products.reduce(0, +)
+            #expect(abs(Double(z.values[column]) - exact) <= Self.budget(rows + 1, 2 + products.reduce(0) { $0 + abs($1) }))
+        }
+    }
+
     @Test(arguments: Variant.available, [(1, 16, 1), (5, 16, 3), (6, 32, 7), (7, 64, 20), (13, 48, 33), (20, 256, 64), (3, 80, 300)])
     func matrixTimesMatrix(variant: Variant, shape: (m: Int, n: Int, k: Int)) {
         let (m, n, k) = shape

@@ -46,6 +46,11 @@ void kn_add_tangent_f32(const float *g, const float *direction, float shrink, fl
 void kn_gemv_f32(const float *a, size_t stride, const float *x, float *y, size_t rows, size_t columns);
 // y += sum over r of x[r] * a[r]
 void kn_gemv_transposed_f32(const float *a, size_t stride, const float *x, float *y, size_t rows, size_t columns);
+// The same two of rows of int8, each with a scale: a[r] stands for scales[r] * a[r].
+void kn_gemv_i8f32(const int8_t *a, size_t stride, const float *scales, const float *x, float *y, size_t rows,
+                   size_t columns);
+void kn_gemv_transposed_i8f32(const int8_t *a, size_t stride, const float *scales, const float *x, float *y,
+                              size_t rows, size_t columns);
 // C[i][j] = sum over p of A(i, p) * B[p][j], with A(i, p) = a[i * row_step + p * column_step]; where adding, C += that.
 // n is rounded up to 16: the padding of B is zero, so that of C is.
 void kn_gemm_f32(const float *a, size_t row_step, size_t column_step, const float *b, size_t b_stride, float *c,

@@ -12,6 +12,8 @@ typedef struct kn_float_kernels {
     void (*add_tangent)(const float *, const float *, float, float, float *, size_t);
     void (*gemv)(const float *, size_t, const float *, float *, size_t, size_t);
     void (*gemv_transposed)(const float *, size_t, const float *, float *, size_t, size_t);
+    void (*gemv_i8)(const int8_t *, size_t, const float *, const float *, float *, size_t, size_t);
+    void (*gemv_transposed_i8)(const int8_t *, size_t, const float *, const float *, float *, size_t, size_t);
     void (*gemm)(const float *, size_t, size_t, const float *, size_t, float *, size_t, size_t, size_t, size_t, bool);
     void (*gemm_bf16)(const float *, size_t, size_t, const float *, size_t, float *, size_t, size_t,
                       size_t, size_t, bool);

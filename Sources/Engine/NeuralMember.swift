@@ -73,7 +73,7 @@ final class NeuralMember {
 
     private func encode(_ query: SessionQuery, into slot: Int) throws(TensorError) {
         let newest = query.window.span.extracting(last: self.window)
-        try recommender.encode(newest, in: snapshot, limit: query.limit, into: slot)
+        try recommender.encode(newest, nil, in: snapshot, limit: query.limit, into: slot)
     }
 
     /// Measures lists from now on, so that the cheaper way to find them is taken.

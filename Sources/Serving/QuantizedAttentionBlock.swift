@@ -23,6 +23,18 @@ final class QuantizedAttentionBlock {
     func encodeLast(_ stream: inout Matrix, positions: Int) throws(TensorError) {
         try parts.encodeLast(&stream, positions: positions)
     }
+
+    /// One position, row 0 of the stream, whose keys and values join those that are kept from row `first` on.
+    func encodeNext(
+        _ stream: inout Matrix, _ step: KeptStep, first: Int, in cache: KeyValueCache
+    ) throws(TensorError) {
+        try parts.encodeNext(&stream, step, first: first, in: cache)
+    }
+
+    /// Keeps the keys and values of the last window that was encoded, from row `first` on.
+    func keep(positions: Int, first: Int, in cache: KeyValueCache) throws(TensorError) {
+        try parts.keep(positions: positions, first: first, in: cache)
+    }
 }
 
 private struct QuantizedAttentionParts: ~Copyable {
@@ -38,6 +50,8 @@ private struct QuantizedAttentionParts: ~Copyable {
     private var attention: CausalAttention
     /// The score's offset for each distance, the last column that of distance 0, [heads x L].
     private var offsets: Matrix
+    /// The same in the order in which keys are kept, [heads x L].
+    private var turnedOffsets: Matrix
 
     /// What a layer reads, [L x D] and [L x F], and the same quantized.
     private var normed: Matrix
@@ -69,6 +83,7 @@ private struct QuantizedAttentionParts: ~Copyable {
         attention = CausalAttention(
             positionsMax: positionsMax, heads: configuration.heads, width: dimensions / configuration.heads)
         offsets = Matrix(rows: configuration.heads, columns: positionsMax)
+        turnedOffsets = Matrix(rows: configuration.heads, columns: positionsMax)
         normed = Matrix(rows: positionsMax, columns: dimensions)
         rows = QuantizedQueries(capacity: positionsMax, columns: dimensions)
         wideRows = QuantizedQueries(capacity: positionsMax, columns: wideDimensions)
@@ -122,6 +137,29 @@ private struct QuantizedAttentionParts: ~Copyable {
         attention.forwardLast(
             queries: queries, keys: keys, values: values, rows: 0..<positions, offsets: offsets, into: &attended)
         try finish(&stream, last..<positions)
+    }
+
+    /// One position, row 0 of the stream, beside those that are kept.
+    mutating func encodeNext(
+        _ stream: inout Matrix, _ step: KeptStep, first: Int, in cache: KeyValueCache
+    ) throws(TensorError) {
+        attentionNorm.apply(stream, rows: 0..<1, into: &normed)
+        try rows.quantize(normed, rows: 0..<1)
+        queryLayer.apply(rows, slot: 0, into: &queries, row: 0)
+        keyLayer.apply(rows, slot: 0, into: &keys, row: 0)
+        valueLayer.apply(rows, slot: 0, into: &values, row: 0)
+        try cache.keys.store(keys, rows: 0..<1, from: first + step.place)
+        try cache.values.store(values, rows: 0..<1, from: first + step.place)
+        step.turn(offsets, into: &turnedOffsets)
+        attention.forwardNext(
+            queries: queries, row: 0, keys: cache.keys, values: cache.values, rows: first..<first + step.count,
+            offsets: turnedOffsets, into: &attended)
+        try finish(&stream, 0..<1)
+    }
+
+    func keep(positions: Int, first: Int, in cache: KeyValueCache) throws(TensorError) {
+        try cache.keys.store(keys, rows: 0..<positions, from: first)
+        try cache.values.store(values, rows: 0..<positions, from: first)
     }
 
     /// Keys and values of the first positions; leaves their normed, quantized vectors in `rows`.

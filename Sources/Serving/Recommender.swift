@@ -57,18 +57,20 @@ public struct Recommender: ~Copyable {
     public mutating func rank(
         after window: Span<SessionEvent>, in snapshot: borrowing Snapshot, limit: Int
     ) throws(TensorError) {
-        try encode(window, in: snapshot, limit: limit, into: 0)
+        try encode(window, nil, in: snapshot, limit: limit, into: 0)
         rank(1, in: snapshot)
     }
 
     /// Encodes `window`, oldest event first, into the query of `slot`.
     ///
-    /// - Parameter limit: candidates wanted.
+    /// - Parameters:
+    ///   - step: see ``Snapshot/plan(_:length:)``.
+    ///   - limit: candidates wanted.
     /// - Throws: `TensorError.notFinite` where the encoder produced no usable state.
     public mutating func encode(
-        _ window: Span<SessionEvent>, in snapshot: borrowing Snapshot, limit: Int, into slot: Int
+        _ window: Span<SessionEvent>, _ step: KeptStep?, in snapshot: borrowing Snapshot, limit: Int, into slot: Int
     ) throws(TensorError) {
-        try snapshot.encoder.encode(window, items: snapshot.items, into: &hidden)
+        try snapshot.encode(window, step, into: &hidden)
         findRepeats(window, in: snapshot, slot)
         if let temperature = snapshot.temperature {
             hidden.normalizeRow(0)

@@ -12,6 +12,8 @@ public struct Snapshot: ~Copyable {
     private var index: ClusteredIndex
     private let indexedItemsMin: Int
     let encoder: any QuantizedEncoder
+    /// What the encoder keeps of sessions; nil where it keeps nothing.
+    private var cache: KeyValueCache?
     var repeats: ServedRepeats
     public let dimensions: Int
     /// What cosines are divided by where items are compared by direction, their rows of length one; else nil.
@@ -46,6 +48,52 @@ public struct Snapshot: ~Copyable {
     public mutating func refreshEncoder() throws(TensorError) {
         try encoder.refresh()
         try repeats.refresh()
+    }
+
+    /// Keeps keys and values of the newest sessions from now on, where the encoder has any, so that an event that goes
+    /// on from them costs one position. Lists are then no function of the weights alone: what is kept was made of
+    /// weights that are older, by a bounded number of events.
+    ///
+    /// - Parameters:
+    ///   - encoder: the float encoder that is served.
+    ///   - lengthMax: events of a window at most.
+    public mutating func keepKeysAndValues(of encoder: any SequenceEncoder, lengthMax: Int) {
+        keepKeysAndValues(of: encoder, KeptLimits(), lengthMax: lengthMax)
+    }
+
+    mutating func keepKeysAndValues(of encoder: any SequenceEncoder, _ limits: KeptLimits, lengthMax: Int) {
+        guard let attention = encoder as? AttentionEncoder else { return }
+        cache = KeyValueCache(
+            limits: limits, lengthMax: lengthMax, blocks: attention.blocks.count, dimensions: dimensions)
+    }
+
+    /// Begins a round of windows that are planned: those of the one before are encoded.
+    public func beginRound() { cache?.beginRound() }
+
+    /// How a window is encoded that may go on from what is kept; nil for one that is encoded by itself.
+    ///
+    /// - Parameter length: events of the window, at most as many as was said.
+    public func plan(_ mark: SessionMark?, length: Int) -> KeptStep? {
+        guard let mark, let cache else { return nil }
+        return cache.plan(mark, length: length)
+    }
+
+    /// Forgets what is kept of a session.
+    public func forget(session: Int) { cache?.remove(session: session) }
+
+    /// Forgets what is kept of every session: the weights are not those of a step further.
+    public func forgetSessions() { cache?.removeAll() }
+
+    /// The state after the last event of `window`, oldest event first, into row 0 of `hidden` [1 x D].
+    ///
+    /// - Parameter step: as it was planned.
+    /// - Throws: `TensorError.notFinite` where there is no usable state.
+    func encode(_ window: Span<SessionEvent>, _ step: KeptStep?, into hidden: inout Matrix) throws(TensorError) {
+        if let step, let cache, let attention = encoder as? QuantizedAttention {
+            try attention.encode(window, step, in: cache, items: items, into: &hidden)
+        } else {
+            try encoder.encode(window, items: items, into: &hidden)
+        }
     }
 
     /// Takes over the newest row of one item.

@@ -129,6 +129,6 @@ import Testing
         _ window: [SessionEvent], _ recommender: inout Recommender, _ model: inout Model
     ) throws(TensorError) {
         try model.snapshot.refreshEncoder()
-        try recommender.encode(window.span, in: model.snapshot, limit: 5, into: 0)
+        try recommender.encode(window.span, nil, in: model.snapshot, limit: 5, into: 0)
     }
 }

@@ -74,7 +74,7 @@ import Testing
 
         let hidden = ItemSet([8, ItemIndex(expected[0])])
         let biases = model.snapshot.hide(hidden)
-        try recommender.encode(window.span, in: model.snapshot, limit: 20, into: 0)
+        try recommender.encode(window.span, nil, in: model.snapshot, limit: 20, into: 0)
         recommender.rankExactly(1, in: model.snapshot)
         model.snapshot.show(hidden, biases: biases)
         let shown = expected.filter { !hidden.contains(ItemIndex($0)) }

@@ -145,7 +145,7 @@ extension Settings {
             of: ["sampled_softmax", "full_softmax", "bpr_max", "gbce", "binary_cross_entropy", "squared_error"])
         learning.bprRegularization = reader.number("learning.bpr_regularization", default: 1, in: 0...100)
         learning.gbceCalibration = reader.number("learning.gbce_calibration", default: 0.75, in: 0...1)
-        learning.temperature = reader.number("learning.temperature", default: 0.1, in: 0...1)
+        learning.temperature = reader.number("learning.temperature", default: 0.08, in: 0...1)
         if learning.temperature > 0, learning.temperature < smallestTemperature {
             reader.report(
                 "learning.temperature", "is below \(smallestTemperature), where scores overflow; 0 is for plain products")

@@ -43,7 +43,7 @@ enum EngineBenches {
         (configuration.encoder, configuration.threads) = (encoder, threads)
         configuration.learner.itemsMax = stream.items
         // As the daemon's settings have it.
-        configuration.learner.temperature = 0.1
+        configuration.learner.temperature = 0.08
         configuration.usersMax = stream.users
         var engine = try Engine(configuration)
         while engine.itemCount < stream.items || stream.produced < 10 * stream.users {

@@ -15,6 +15,10 @@ internal import Tensors
 /// then follow their steps side by side, since no two of a round share a place. What is kept thus depends on the
 /// questions and their rounds alone.
 ///
+/// The engine does not keep them yet. On rsc15 and serenade lists stayed as good, but on the first 60,000 events of ml-1m,
+/// with windows of 50, attention lost .3% of its HR@20 with one step, .45% with four, 1% with sixteen; fewer events of the
+/// stream in between, or none that slid out, did not help.
+///
 /// A class because those encoders share it.
 final class KeyValueCache {
     /// [S · B · L x D] each: a session's blocks one after another, in each a ring of L events.

@@ -63,8 +63,8 @@ enum ModelBenches {
         }
     }
 
-    /// One event more of sessions whose keys and values are kept, as the product keeps them: at times a window is encoded
-    /// whole, which shows in the p99. Of one session they come from the nearest cache, of many from memory.
+    /// One event more of sessions whose keys and values are kept, sixteen steps before a window is encoded
+    /// whole again, which shows in the p99. Of one session they come from the nearest cache, of many from memory.
     private static func encodeNext(length: Int, sessions: Int, microsecondsPerProduct: Double) throws -> BenchLine {
         let dimensions = 64
         var model = try ServedModel(.attention, items: 1000, dimensions: dimensions)

@@ -29,7 +29,8 @@ extension EngineConfiguration {
         learner.distillation = Float(settings.learning.distillation)
         learner.dropout = Float(settings.learning.dropout)
         index = IndexMode(rawValue: settings.model.index) ?? .automatic
-        threads = settings.model.threads ?? min(neuralMembers.count, ProcessInfo.processInfo.activeProcessorCount)
+        threads =
+            settings.model.threads ?? min(max(2, neuralMembers.count), ProcessInfo.processInfo.activeProcessorCount)
         learner.dimensions = settings.model.dimensions
         learner.itemsMax = settings.model.itemsMax
         learner.window = settings.learning.window

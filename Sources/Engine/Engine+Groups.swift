@@ -56,15 +56,19 @@ extension Engine {
         let members = members
         for desk in desks { desk.clear() }
         let counts = configuration.encoder == .ensemble
-        workers.forEach(members.count + (counts ? shares : 0)) { part in
-            if part < members.count { return members[part].rank(queries) }
-            let share = part - members.count
+        let neuralShares = members.first?.shareCount ?? 0
+        let neuralParts = members.count * neuralShares
+        for member in members { member.beginRanking(count: queries.count) }
+        workers.forEach(neuralParts + (counts ? shares : 0)) { part in
+            if part < neuralParts { return members[part / neuralShares].rank(queries, share: part % neuralShares) }
+            let share = part - neuralParts
             for slot in stride(from: share, to: group.members.count, by: shares) {
                 let member = group.members[slot]
                 let (desk, window) = (desks[share], member.query.window.map(\.item))
                 fill(&desk.pools[desk.addPool()], row: member.row, window: window, desk)
             }
         }
+        for member in members { member.endRanking() }
     }
 
     /// Makes one list of what the models said, for each session.

@@ -42,15 +42,19 @@ extension Engine {
         precondition((1...Self.learningBatchMax).contains(batch), "a step learns from one to thirty-two events")
         let count = min(batch, staged.count)
         guard count > 0 else { return }
-        for member in members {
-            for place in 0..<count {
-                let window = staged[place]
-                member.stage(window.events.span, weight: window.weight)
-            }
-            if replay == .configured { stageReplay(member, count: configuration.learner.replayRatio * count) }
-        }
+        stage(first: count, replay: replay)
         staged.removeFirst(count)
         try step(isLast: isLast)
+    }
+
+    /// Hands the oldest staged windows to every member, and old ones of its own choice beside them.
+    private func stage(first count: Int, replay: Replay) {
+        let members = members
+        workers.forEach(members.count) { place in
+            let member = members[place]
+            staged.forEach(first: count) { member.stage($0, weight: $1) }
+            if replay == .configured { stageReplay(member, count: configuration.learner.replayRatio * count) }
+        }
     }
 
     /// One step of every member on what it staged, side by side. Rows that a checkpoint waits for are copied before
@@ -59,7 +63,11 @@ extension Engine {
     /// - Parameter isLast: whether lists may be made before the next step.
     mutating func step(isLast: Bool) throws(EngineError) {
         let members = members
-        workers.forEach(members.count) { members[$0].computeGradients() }
+        workers.forEach(members.count) { members[$0].beginStep() }
+        workers.forEach(members.count * Learner.sharesMax) { part in
+            members[part / Learner.sharesMax].computeGradients(share: part % Learner.sharesMax)
+        }
+        workers.forEach(members.count) { members[$0].combineGradients() }
         for member in members where member.hasGradients {
             for item in member.learner.touchedItems {
                 preserve(item: item)

@@ -62,13 +62,16 @@ public struct Engine: ~Copyable {
         changes = ChangeLog(removedMax: configuration.usersMax)
         catalog = ItemCatalog(capacity: configuration.learner.itemsMax)
         recentIDs = RecentIDs(capacity: configuration.recentIDsMax)
+        workers = Workers(configuration.threads)
         var members: [NeuralMember] = []
+        // With as many threads as models each has one; where there are more, they share what a model ranks.
+        let shares = max(1, workers.count / max(1, configuration.neuralMembers.count))
         for kind in configuration.neuralMembers {
             members.append(
-                try NeuralMember(configuration.learner(of: kind), index: configuration.index, candidatesMax: ListRules.countMax + excludedMax))
+                try NeuralMember(configuration.learner(of: kind), index: configuration.index, candidatesMax: ListRules.countMax + excludedMax,
+                    shares: shares))
         }
         self.members = members
-        workers = Workers(configuration.threads)
         guards = members.map { _ in QualityGuard(dropMax: configuration.qualityDropMax) }
         writtenGoodPoints = members.map { _ in 0 }
         desks = (0..<workers.count).map { _ in ListDesk(dimensions: dimensions) }

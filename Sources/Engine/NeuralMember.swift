@@ -20,7 +20,12 @@ final class NeuralMember {
     let kind: EncoderKind
     var learner: Learner
     var snapshot: Snapshot
-    private var recommender: Recommender
+    /// Each with every so many-th session.
+    private let shares: [RankingShare]
+    private var choice: RankingChoice
+    private var isTimed = false
+    /// How the lists under way are made.
+    private var way = RankingChoice.Way.exact
     /// Made when it is first asked: only a back-test needs it.
     private(set) lazy var floatTwin = FloatTwin(of: self, candidatesMax: ListRules.countMax)
     /// Losses of the steps since somebody asked.
@@ -37,12 +42,18 @@ final class NeuralMember {
 
     var name: String { kind.rawValue }
 
-    init(_ configuration: LearnerConfiguration, index: IndexMode, candidatesMax: Int) throws(EngineError) {
+    /// - Parameter shares: threads that rank side by side at most.
+    init(
+        _ configuration: LearnerConfiguration, index: IndexMode, candidatesMax: Int, shares: Int
+    ) throws(EngineError) {
         kind = configuration.encoder
         learner = Learner(configuration)
-        snapshot = Snapshot(capacity: configuration.itemsMax, serving: learner.encoder, index: index)
+        snapshot = Snapshot(capacity: configuration.itemsMax, serving: learner.encoder, index: index, shares: shares)
         snapshot.temperature = configuration.temperature
-        recommender = Recommender(dimensions: configuration.dimensions, candidatesMax: candidatesMax, index: index)
+        choice = RankingChoice(mode: index)
+        self.shares = (0..<shares).map {
+            RankingShare(Recommender(dimensions: configuration.dimensions, candidatesMax: candidatesMax, share: $0))
+        }
         try refreshEncoder()
     }
 
@@ -62,22 +73,57 @@ final class NeuralMember {
     /// Ranks every item for some sessions, each in a slot of its own; only the newest events that the encoder
     /// reads count. See ``failure``.
     func rank(_ queries: [SessionQuery]) {
+        beginRanking(count: queries.count)
+        for share in shares.indices { rank(queries, share: share) }
+        endRanking()
+    }
+
+    /// Shares that the sessions are divided into.
+    var shareCount: Int { shares.count }
+
+    /// Settles how so many sessions are ranked; then comes every share, side by side or not, then `endRanking`.
+    func beginRanking(count: Int) {
         failure = nil
+        way = snapshot.hasCompleteIndex ? choice.next(isTimed: isTimed, count: count) : .exact
+    }
+
+    /// Ranks one share of the sessions.
+    func rank(_ queries: [SessionQuery], share: Int) {
+        let own = shares[share]
+        own.failure = nil
+        let slots = stride(from: share, to: queries.count, by: shares.count)
         do throws(TensorError) {
-            for (slot, query) in queries.enumerated() { try encode(query, into: slot) }
-            recommender.rank(queries.count, in: snapshot)
+            var count = 0
+            for slot in slots {
+                try encode(queries[slot], into: slot)
+                count += 1
+            }
+            if count > 0 { own.recommender.rank(count, in: snapshot, way, reach: choice.reach) }
         } catch {
-            failure = .diverged("\(name), encoding a session: \(error)")
+            own.failure = .diverged("\(name), encoding a session: \(error)")
         }
+    }
+
+    /// See ``failure``.
+    func endRanking() {
+        failure = shares.lazy.compactMap(\.failure).first
+        guard way == .both else { return }
+        var comparison = RankingComparison()
+        for share in shares { comparison.add(share.recommender.comparison) }
+        choice.take(comparison)
     }
 
     private func encode(_ query: SessionQuery, into slot: Int) throws(TensorError) {
         let newest = query.window.span.extracting(last: self.window)
-        try recommender.encode(newest, nil, in: snapshot, limit: query.limit, into: slot)
+        try shares[slot % shares.count].recommender.encode(
+            newest, nil, in: snapshot, limit: query.limit, into: slot / shares.count)
     }
 
     /// Measures lists from now on, so that the cheaper way to find them is taken.
-    func measure(with stopwatch: @escaping Stopwatch) { recommender.stopwatch = stopwatch }
+    func measure(with stopwatch: @escaping Stopwatch) {
+        isTimed = true
+        for share in shares { share.recommender.stopwatch = stopwatch }
+    }
 
     /// Ranks every item but some for one session, in the first slot. See ``failure``.
     func rank(_ query: SessionQuery, excluding excluded: ItemSet) {
@@ -85,7 +131,7 @@ final class NeuralMember {
         do throws(TensorError) {
             try encode(query, into: 0)
             let biases = snapshot.hide(excluded)
-            recommender.rankExactly(1, in: snapshot)
+            shares[0].recommender.rank(1, in: snapshot)
             snapshot.show(excluded, biases: biases)
         } catch {
             failure = .diverged("\(name), encoding a session: \(error)")
@@ -93,11 +139,13 @@ final class NeuralMember {
     }
 
     /// The best candidates of a slot, in falling score order.
-    func candidates(ofSlot slot: Int) -> TopK { recommender.candidates[slot] }
+    func candidates(ofSlot slot: Int) -> TopK {
+        shares[slot % shares.count].recommender.candidates[slot / shares.count]
+    }
 
     /// The same as a list of items with their scores.
     func order(ofSlot slot: Int) -> [(item: ItemIndex, score: Float)] {
-        let candidates = recommender.candidates[slot]
+        let candidates = candidates(ofSlot: slot)
         return (0..<candidates.count).map { (ItemIndex(candidates.index(at: $0)), candidates.score(at: $0)) }
     }
 
@@ -106,7 +154,8 @@ final class NeuralMember {
         scores.removeAll(keepingCapacity: true)
         scores.append(contentsOf: repeatElement(0, count: items.count))
         var target = scores.mutableSpan
-        recommender.scores(of: items.span, slot, in: snapshot, into: &target)
+        shares[slot % shares.count].recommender.scores(
+            of: items.span, slot / shares.count, in: snapshot, into: &target)
     }
 
     /// The scores of a pool for the session in `slot`: those that the ranking found are known.
@@ -115,7 +164,7 @@ final class NeuralMember {
     func scores(ofPool pool: [ItemIndex], slot: Int, _ desk: ListDesk) {
         desk.neuralScores.removeAll(keepingCapacity: true)
         desk.neuralScores.append(contentsOf: repeatElement(.nan, count: pool.count))
-        let candidates = recommender.candidates[slot]
+        let candidates = candidates(ofSlot: slot)
         for candidate in 0..<candidates.count {
             guard let place = desk.places.place(of: candidates.index(at: candidate)) else { continue }
             desk.neuralScores[place] = candidates.score(at: candidate)
@@ -136,13 +185,18 @@ final class NeuralMember {
     @discardableResult
     func stage(_ window: Span<SessionEvent>, weight: Float) -> Bool { learner.stage(window, weight: weight) }
 
-    /// The first half of a step on what was staged: changes nothing, but says which rows will. See
-    /// ``hasGradients``.
-    func computeGradients() {
-        hasGradients = false
-        guard let loss = learner.computeGradients() else { return }
-        hasGradients = true
-        lossSum += Double(loss)
+    /// Begins a step on what was staged.
+    func beginStep() { hasGradients = learner.beginStep() }
+
+    /// A share of the step's work, 0..<`Learner.sharesMax`; shares may be done side by side. Changes nothing.
+    func computeGradients(share: Int) {
+        if hasGradients { learner.computeGradients(share: share) }
+    }
+
+    /// Ends the half of a step that changes nothing, but says which rows will. See ``hasGradients``.
+    func combineGradients() {
+        guard hasGradients else { return }
+        lossSum += Double(learner.combineGradients())
         lossCount += 1
     }
 
@@ -200,4 +254,13 @@ final class NeuralMember {
             throw .diverged("\(name), encoder: \(error)")
         }
     }
+}
+
+/// A recommender with its share of the sessions: a class because a model has several that work side by side.
+private final class RankingShare {
+    var recommender: Recommender
+    /// What stopped its last ranking.
+    var failure: EngineError?
+
+    init(_ recommender: consuming Recommender) { self.recommender = recommender }
 }

@@ -60,12 +60,12 @@ extension Learner {
     ) {
         self.version = version
         generator.state = generatorState
-        dropout.generator.state = dropoutState
+        shares[0].dropout.generator.state = dropoutState
         optimizer.step = optimizerStep
     }
 
     /// Where dropout's own chance stands.
-    public var dropoutState: UInt64 { dropout.generator.state }
+    public var dropoutState: UInt64 { shares[0].dropout.generator.state }
 
     public mutating func restoreRecent(_ items: [ItemIndex], nextSlot: Int) {
         sampler.restore(recent: items, nextSlot: nextSlot)

@@ -10,6 +10,7 @@ internal import Tensors
 /// parameters, bit for bit, on one instruction set.
 public struct Learner: ~Copyable {
     public internal(set) var table: EmbeddingTable
+    /// The encoder that learns.
     public let encoder: any SequenceEncoder
     public internal(set) var optimizer: DenseOptimizer
     public internal(set) var sampler: NegativeSampler
@@ -20,54 +21,67 @@ public struct Learner: ~Copyable {
     /// False where the last step found a gradient that is not finite.
     public private(set) var isFinite = true
 
-    var batch: SequenceBatch
-    var dropout: Dropout
-    var loss: NextItemLoss
-    var negatives: NegativeSample
-    var rows: RowGradients
-    // Of distillation, empty without it: the memory, the staged windows, and those of them that are old.
-    var memory: DistillationMemory
-    var stagedEvents: [[SessionEvent]] = []
-    var rehearsed: [(window: Int, scores: OldScores)] = []
+    /// What the coming step learns.
+    private var staged = WindowList()
+    /// The parts of a step's work; the first one has the encoder that learns.
+    let shares: [GradientShare]
+    private var negatives: NegativeSample
     private var lossIsFinite = true
     var good: RollbackPoint
 
     /// The most windows in one step.
     public static let windowsMax = 64
+    /// Parts that the work of a step is divided into at most. How it is divided depends on what is learned alone, and so
+    /// do the parameters: not on how many threads there are.
+    public static let sharesMax = 2
+    /// With fewer windows a step is not divided: what the shares do both, each for itself, would cost more.
+    private static let sharedWindowsMin = 16
 
     public init(_ configuration: LearnerConfiguration) {
         self.configuration = configuration
         let dimensions = configuration.dimensions
-        let positionsMax = Self.windowsMax * configuration.window
         generator = SeededGenerator(seed: configuration.seed)
         table = EmbeddingTable(capacity: configuration.itemsMax, dimensions: dimensions)
         table.prepare(for: configuration.rowOptimizer)
-        encoder = configuration.encoder.makeEncoder(
-            convolution: configuration.convolution, positionsMax: positionsMax, dimensions: dimensions, using: &generator)
+        shares = Self.shares(configuration, using: &generator)
+        encoder = shares[0].encoder
         optimizer = DenseOptimizer(configuration.optimizer, rate: configuration.denseRate)
         optimizer.momentum = configuration.momentum
-        dropout = Dropout(rate: configuration.dropout, seed: configuration.seed &+ 1)
         sampler = NegativeSampler(
             capacity: configuration.recentEvents, uniformShare: configuration.uniformShare)
-        batch = SequenceBatch(positionsMax: positionsMax)
-        loss = NextItemLoss(
-            configuration.loss, temperature: configuration.temperature, positionsMax: positionsMax,
-            negativesMax: configuration.negatives, itemsMax: configuration.itemsMax, dimensions: dimensions)
         negatives = NegativeSample(count: configuration.negatives)
-        memory = DistillationMemory(capacity: Self.memoryMax, seed: configuration.seed &+ 3)
-        let oldRowsMax = configuration.distillation > 0 ? Self.oldWindowsMax * Self.oldItemsMax : 0
-        let rowsMax = NextItemLoss.rowsMax(
-            configuration.loss, positionsMax: positionsMax, negativesMax: configuration.negatives,
-            itemsMax: configuration.itemsMax)
-        rows = RowGradients(slotsMax: rowsMax + oldRowsMax, dimensions: dimensions)
         good = RollbackPoint(itemsMax: configuration.itemsMax, dimensions: dimensions)
         good.mark(encoder, optimizer)
+    }
+
+    private static func shares(
+        _ configuration: LearnerConfiguration, using generator: inout SeededGenerator
+    ) -> [GradientShare] {
+        // Old windows are held beside all new ones, and every item has a gradient in a full softmax.
+        let count = configuration.distillation > 0 || configuration.loss == .fullSoftmax ? 1 : sharesMax
+        // A window goes to the share that has least: none has more than half of them and one.
+        let positionsMax = (count > 1 ? windowsMax / count + 1 : windowsMax) * configuration.window
+        var shares = [GradientShare(makeEncoder(configuration, using: &generator), configuration, positionsMax: positionsMax)]
+        while shares.count < count {
+            // Its values will be those of the first.
+            var chance = SeededGenerator(seed: configuration.seed)
+            shares.append(GradientShare(makeEncoder(configuration, using: &chance), configuration, positionsMax: positionsMax))
+        }
+        return shares
+    }
+
+    private static func makeEncoder(
+        _ configuration: LearnerConfiguration, using generator: inout SeededGenerator
+    ) -> any SequenceEncoder {
+        configuration.encoder.makeEncoder(
+            convolution: configuration.convolution, positionsMax: GradientShare.workspacePositions(configuration),
+            dimensions: configuration.dimensions, using: &generator)
     }
 
     /// Takes a row into use for an item that came for the first time, near the newest items of the session in
     /// which it came: before anything is learned of it, it is like what it appears with.
     public mutating func addItem(_ item: ItemIndex, after session: [ItemIndex]) {
-        if Int(item) < table.count { memory.remove(item) }
+        if Int(item) < table.count { shares[0].distiller?.memory.remove(item) }
         table.initializeRow(item, limit: configuration.initialLimit, bias: 0, using: &generator)
         let companions = session.suffix(Self.companionsMax)
         for companion in companions where companion != item {
@@ -85,11 +99,11 @@ public struct Learner: ~Copyable {
     /// - Returns: false where the step is full, or the window too short to learn from.
     @discardableResult
     public mutating func stage(_ sequence: Span<SessionEvent>, weight: Float) -> Bool {
-        guard batch.windowCount < Self.windowsMax else { return false }
+        guard staged.count < Self.windowsMax, sequence.count > 1 else { return false }
         let length = min(sequence.count, configuration.window + 1)
         let newest = sequence.extracting(last: length)
-        guard batch.append(newest, weight: { _ in weight }) else { return false }
-        if configuration.distillation > 0 { stagedEvents.append((0..<length).map { newest[$0] }) }
+        staged.append(newest, weight: weight)
+        if let distiller = shares[0].distiller { distiller.stagedEvents.append((0..<length).map { newest[$0] }) }
         return true
     }
 
@@ -108,55 +122,53 @@ public struct Learner: ~Copyable {
     /// - Returns: the mean loss of a position, in nats where it is a logarithm; nil where nothing was staged.
     @discardableResult
     public mutating func step() -> Float? {
-        guard let mean = computeGradients() else { return nil }
+        guard beginStep() else { return nil }
+        for share in shares.indices { computeGradients(share: share) }
+        let mean = combineGradients()
         applyGradients()
         return mean
     }
 
-    /// The first half of a step: changes no parameter, but says by `touchedItem` which rows will change.
+    /// Begins a step on what was staged: divides it into shares.
     ///
-    /// - Returns: as `step`.
-    public mutating func computeGradients() -> Float? {
-        rows.removeAll()
-        guard batch.positionCount > 0 else { return nil }
-        stageOldWindows()
+    /// - Returns: whether there is anything to learn.
+    public mutating func beginStep() -> Bool {
+        for share in shares { share.removeAll() }
+        guard !staged.isEmpty else { return false }
+        let isShared = staged.count >= Self.sharedWindowsMin
+        for window in 0..<staged.count {
+            var share = shares[0]
+            if isShared { for other in shares where other.positionCount < share.positionCount { share = other } }
+            share.append(staged.events.span.extracting(staged.range(window)), weight: staged.weight(window))
+        }
+        staged.removeAll()
+        if configuration.distillation > 0 { shares[0].appendOldWindows() }
+        for share in shares.dropFirst() where share.hasWindows {
+            share.encoder.copyValues(of: encoder)
+            // A chance of its own, of the one that a checkpoint keeps.
+            share.dropout.generator = SeededGenerator(seed: shares[0].dropout.generator.next())
+        }
         sampler.draw(
             into: &negatives, itemCount: table.count, correction: configuration.logQCorrection, using: &generator)
         for item in negatives.items { table.prefetch(item) }
-        encoder.clearGradients()
-        let count = batch.positionCount
-        var total: Float = 0
-        // Old scores are told by their windows' places among all.
-        for part in batch.parts(positionsMax: configuration.distillation > 0 ? count : Self.partPositionsMax) {
-            total += computeGradients(of: part)
-        }
-        let mean = total / Float(count)
-        lossIsFinite = mean.isFinite
-        batch.removeAll()
-        return mean
+        return true
     }
 
-    /// Positions that are computed together: what they leave for the way back stays in the caches.
-    private static let partPositionsMax = 320
+    /// The gradient of one share of the step, 0..<``sharesMax``: changes no parameter. Shares may be computed side by
+    /// side.
+    public func computeGradients(share: Int) {
+        guard share < shares.count, shares[share].hasWindows else { return }
+        shares[share].computeGradients(table, negatives, distillation: configuration.distillation)
+    }
 
-    /// Adds the gradient of some windows of the step.
+    /// Adds the gradients of all shares up: `touchedItems` then says which rows will change.
     ///
-    /// - Returns: the sum of their positions' losses.
-    private mutating func computeGradients(of part: Range<Int>) -> Float {
-        batch.arrange(part)
-        for item in batch.inputs { table.prefetch(item) }
-        for item in batch.targets { table.prefetch(item) }
-        encoder.forward(batch, table, dropout: &dropout)
-        let sum = encoder.withHidden { hidden in
-            let sum = loss.lossAndGradient(
-                hidden: hidden, batch, negatives, table, head: encoder.repeatHead, rows: &rows)
-            guard configuration.distillation > 0 else { return sum }
-            let distilled = distill(hidden)
-            rememberWindows(hidden)
-            return sum + distilled
-        }
-        loss.propagate(to: encoder, batch, table, rows: &rows)
-        return sum
+    /// - Returns: the mean loss of a position, in nats where it is a logarithm.
+    public mutating func combineGradients() -> Float {
+        for share in shares.dropFirst() where share.hasWindows { shares[0].add(share) }
+        let mean = shares[0].lossSum / Float(shares[0].positionCount)
+        lossIsFinite = mean.isFinite
+        return mean
     }
 
     /// The other half of a step. A gradient that is not finite is not applied: see ``isFinite``.
@@ -164,10 +176,10 @@ public struct Learner: ~Copyable {
         let scale = encoder.gradientScale(forNorm: configuration.gradientNormMax)
         isFinite = scale != nil && lossIsFinite
         guard let scale, isFinite else { return }
-        for item in rows.items { good.save(item, of: table) }
+        for item in touchedItems { good.save(item, of: table) }
         // Vectors are served and read as they are compared: by their directions.
         table.apply(
-            rows, configuration.rowOptimizer, rate: configuration.rate, epsilon: 1e-6,
+            shares[0].rows, configuration.rowOptimizer, rate: configuration.rate, epsilon: 1e-6,
             normalizing: configuration.temperature != nil)
         optimizer.rate = configuration.denseRate
         encoder.update(&optimizer, gradientScale: scale)
@@ -191,5 +203,5 @@ public struct Learner: ~Copyable {
     }
 
     /// The rows that the last step changes, each once.
-    public var touchedItems: [ItemIndex] { rows.items }
+    public var touchedItems: [ItemIndex] { shares[0].rows.items }
 }

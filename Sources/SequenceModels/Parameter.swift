@@ -55,6 +55,12 @@ public struct Parameter: ~Copyable {
         isGradientStale = false
     }
 
+    /// Adds the gradient of a copy, which worked on another part of the step.
+    mutating func addGradient(of copy: borrowing Parameter) {
+        precondition(!isGradientStale && !copy.isGradientStale, "both were back-propagated through")
+        gradient.add(copy.gradient, rows: 0..<rows)
+    }
+
     public mutating func clearGradient() {
         isGradientStale = false
         gradient.fill(0, rows: 0..<rows)

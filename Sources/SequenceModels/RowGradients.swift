@@ -57,6 +57,16 @@ public struct RowGradients: ~Copyable {
         for item in items { _ = slot(of: item) }
     }
 
+    /// Adds the gradient that another part of the step has found.
+    public mutating func add(_ other: borrowing RowGradients) {
+        admit(other.items)
+        for place in 0..<other.count {
+            let slot = slot(of: other.items[place])
+            vectors.addRow(slot, from: other.vectors, row: place, scale: 1)
+            biases[slot] += other.biases[place]
+        }
+    }
+
     /// Adds `scale` times row `row` of `source` to the gradient of `item`.
     public mutating func add(_ item: ItemIndex, from source: borrowing Matrix, row: Int, scale: Float) {
         vectors.addRow(slot(of: item), from: source, row: row, scale: scale)

@@ -44,6 +44,31 @@ extension SequenceEncoder {
         forEachParameter { $0.forgetGradient() }
     }
 
+    /// Takes over the values of an encoder of the same shape.
+    public func copyValues(of other: any SequenceEncoder) {
+        forEachParameter(beside: other) { own, other in own.value.copy(other.value) }
+    }
+
+    /// Adds the gradients of an encoder of the same shape.
+    public func addGradients(of other: any SequenceEncoder) {
+        forEachParameter(beside: other) { own, other in own.addGradient(of: other) }
+    }
+
+    /// Every dense tensor beside that of another encoder.
+    private func forEachParameter(
+        beside other: any SequenceEncoder, _ body: (inout Parameter, borrowing Parameter) -> Void
+    ) {
+        var place = 0
+        forEachParameter { own in
+            var otherPlace = 0
+            other.forEachParameter { parameter in
+                if otherPlace == place { body(&own, parameter) }
+                otherPlace += 1
+            }
+            place += 1
+        }
+    }
+
     /// What all gradients are to be multiplied by together so that their Euclidean norm is at most `limit` (Pascanu,
     /// Mikolov and Bengio 2013): at most 1.
     ///

@@ -17,7 +17,7 @@ public typealias Stopwatch = @Sendable () -> UInt64
 /// Without a stopwatch nothing is measured, and the automatic choice is the exact one: a run that must be
 /// repeatable stays so.
 public struct RankingChoice {
-    enum Way { case exact, approximate, both }
+    public enum Way: Sendable { case exact, approximate, both }
 
     public let mode: IndexMode
     /// See `ClusteredIndex.rank`.
@@ -43,7 +43,11 @@ public struct RankingChoice {
     }
 
     /// How the next lists are made.
-    mutating func next(isTimed: Bool, count: Int) -> Way {
+    ///
+    /// - Parameters:
+    ///   - isTimed: whether what they cost will be told.
+    ///   - count: lists.
+    public mutating func next(isTimed: Bool, count: Int) -> Way {
         guard mode != .exact, mode == .approximate || isTimed else { return .exact }
         let way: Way = mode == .approximate || isApproximateCheaper(count) ? .approximate : .exact
         asked += 1
@@ -57,22 +61,43 @@ public struct RankingChoice {
     }
 
     /// Learns from lists that were made both ways.
-    ///
-    /// - Parameters:
-    ///   - found: places of the exact lists that the index found, of `wanted`.
-    ///   - exact, approximate: nanoseconds for all of them; nil where nothing was timed.
-    public mutating func compare(found: Int, wanted: Int, count: Int, times: (exact: UInt64, approximate: UInt64)?) {
-        guard wanted > 0, count > 0 else { return }
-        let share = Float(found) / Float(wanted)
+    public mutating func take(_ comparison: RankingComparison) {
+        guard comparison.wanted > 0, comparison.count > 0 else { return }
+        let share = Float(comparison.found) / Float(comparison.wanted)
         recall = recall == 0 ? share : recall + (share - recall) * Self.newest
         reach = min(max(reach + Self.reachStep * (Self.recallAim - share), Self.reachBounds.lowerBound), Self.reachBounds.upperBound)
-        guard let times else { return }
-        let kind = count > 1 ? 1 : 0
-        Self.mix(&exactCosts[kind], Float(times.exact) / Float(count))
-        Self.mix(&approximateCosts[kind], Float(times.approximate) / Float(count))
+        guard let times = comparison.times else { return }
+        let kind = comparison.count > 1 ? 1 : 0
+        Self.mix(&exactCosts[kind], Float(times.exact) / Float(comparison.count))
+        Self.mix(&approximateCosts[kind], Float(times.approximate) / Float(comparison.count))
     }
 
     private static func mix(_ cost: inout Float, _ newest: Float) {
         cost = cost == 0 ? newest : cost + (newest - cost) * Self.newest
+    }
+}
+
+/// What came of lists that were made both ways.
+public struct RankingComparison: Sendable {
+    /// Lists.
+    public var count = 0
+    /// Places of the exact lists, and those of them that the index found.
+    public var (wanted, found) = (0, 0)
+    /// Nanoseconds for all lists; nil where nothing was timed.
+    public var times: (exact: UInt64, approximate: UInt64)?
+
+    public init() {}
+
+    /// Adds what another part of the same lists has shown.
+    public mutating func add(_ other: RankingComparison) {
+        guard other.count > 0 else { return }
+        if count == 0 {
+            times = other.times
+        } else if let own = times, let others = other.times {
+            times = (own.exact + others.exact, own.approximate + others.approximate)
+        }
+        count += other.count
+        wanted += other.wanted
+        found += other.found
     }
 }

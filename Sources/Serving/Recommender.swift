@@ -6,7 +6,8 @@ public import Tensors
 /// From the newest events of a few sessions to the items that fit best next, over a `Snapshot` only.
 ///
 /// Owns the workspace of one thread; nothing is allocated a list. Sessions are encoded one by one, and
-/// ranked together: the item table is read once for all of them.
+/// ranked together: the item table is read once for all of them. Several recommenders may work on one snapshot side by
+/// side, each with a share of the sessions.
 public struct Recommender: ~Copyable {
     /// The encoded sessions, one a slot.
     private var queries: QuantizedQueries
@@ -27,18 +28,21 @@ public struct Recommender: ~Copyable {
     /// Sessions that are ranked together at most.
     public static let sessionsMax = QuantizedQueries.scanMax
 
-    private var choice: RankingChoice
+    /// Which of the snapshot's encoders it uses.
+    private let share: Int
     private var probe = ClusterProbe()
     /// What the index found where the exact lists are made as well.
     private var found: [TopK]
-    /// Measures what lists cost; without it the automatic choice is the exact one.
+    /// Measures what lists cost that are made both ways.
     public var stopwatch: Stopwatch?
+    /// What came of it, where the last lists were.
+    public private(set) var comparison = RankingComparison()
 
     /// - Parameters:
     ///   - candidatesMax: list length plus the most items that rules can take out of it.
-    ///   - mode: how lists are found in a snapshot that has an index.
-    public init(dimensions: Int, candidatesMax: Int, index mode: IndexMode) {
-        choice = RankingChoice(mode: mode)
+    ///   - share: which of the snapshot's encoders it uses; two recommenders that work side by side use different ones.
+    public init(dimensions: Int, candidatesMax: Int, share: Int = 0) {
+        self.share = share
         let candidatesMax = candidatesMax + RepeatHead.itemsMax
         found = (0..<Self.sessionsMax).map { _ in TopK(capacity: candidatesMax) }
         settled = TopK(capacity: candidatesMax)
@@ -70,7 +74,7 @@ public struct Recommender: ~Copyable {
     public mutating func encode(
         _ window: Span<SessionEvent>, _ step: KeptStep?, in snapshot: borrowing Snapshot, limit: Int, into slot: Int
     ) throws(TensorError) {
-        try snapshot.encode(window, step, into: &hidden)
+        try snapshot.encode(window, step, share: share, into: &hidden)
         findRepeats(window, in: snapshot, slot)
         if let temperature = snapshot.temperature {
             hidden.normalizeRow(0)
@@ -123,42 +127,40 @@ public struct Recommender: ~Copyable {
     }
 
     /// Ranks every item of the snapshot for the sessions in the first `count` slots, into ``candidates``.
-    public mutating func rank(_ count: Int, in snapshot: borrowing Snapshot) {
-        switch snapshot.hasCompleteIndex ? choice.next(isTimed: stopwatch != nil, count: count) : .exact {
+    ///
+    /// - Parameters:
+    ///   - way: exactly, or by the snapshot's index; the index knows of no hidden item.
+    ///   - reach: see `ClusteredIndex.rank`.
+    public mutating func rank(
+        _ count: Int, in snapshot: borrowing Snapshot, _ way: RankingChoice.Way = .exact, reach: Float = 0
+    ) {
+        comparison = RankingComparison()
+        switch snapshot.hasCompleteIndex ? way : .exact {
         case .exact: snapshot.items.topK(queries, count: count, into: &candidates)
-        case .approximate:
-            snapshot.rankApproximately(queries, count, reach: choice.reach, using: &probe, into: &candidates)
-        case .both: compare(count, in: snapshot)
+        case .approximate: snapshot.rankApproximately(queries, count, reach: reach, using: &probe, into: &candidates)
+        case .both: compare(count, in: snapshot, reach: reach)
         }
         for slot in 0..<count { settle(slot, in: snapshot) }
     }
 
-    /// The same without the index, which knows of no hidden item.
-    public mutating func rankExactly(_ count: Int, in snapshot: borrowing Snapshot) {
-        snapshot.items.topK(queries, count: count, into: &candidates)
-        for slot in 0..<count { settle(slot, in: snapshot) }
-    }
-
     /// Ranks both ways; the exact lists are the ones that count.
-    private mutating func compare(_ count: Int, in snapshot: borrowing Snapshot) {
+    private mutating func compare(_ count: Int, in snapshot: borrowing Snapshot, reach: Float) {
         for slot in 0..<count { found[slot].removeAll(limit: candidates[slot].limit) }
         let began = stopwatch?()
-        snapshot.rankApproximately(queries, count, reach: choice.reach, using: &probe, into: &found)
+        snapshot.rankApproximately(queries, count, reach: reach, using: &probe, into: &found)
         let between = stopwatch?()
         snapshot.items.topK(queries, count: count, into: &candidates)
         let ended = stopwatch?()
-        var (common, wanted) = (0, 0)
+        comparison.count = count
         for slot in 0..<count {
             // The last score of the exact list tells which of the others belong there.
             let exact = candidates[slot]
             guard exact.count > 0 else { continue }
             let last = exact.score(at: exact.count - 1)
-            wanted += exact.count
-            common += (0..<found[slot].count).count { found[slot].score(at: $0) >= last }
+            comparison.wanted += exact.count
+            comparison.found += (0..<found[slot].count).count { found[slot].score(at: $0) >= last }
         }
-        var times: (exact: UInt64, approximate: UInt64)?
-        if let began, let between, let ended { times = (ended &- between, between &- began) }
-        choice.compare(found: common, wanted: wanted, count: count, times: times)
+        if let began, let between, let ended { comparison.times = (ended &- between, between &- began) }
     }
 
     /// The scores of some items for the session in `slot`, as it was encoded last.

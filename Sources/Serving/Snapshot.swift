@@ -11,8 +11,9 @@ public struct Snapshot: ~Copyable {
     /// The same rows in clusters, from as many items on as pay for it.
     private var index: ClusteredIndex
     private let indexedItemsMin: Int
-    let encoder: any QuantizedEncoder
-    /// What the encoder keeps of sessions; nil where it keeps nothing.
+    /// The served twin of the encoder, once for each recommender that works beside others.
+    let encoders: [any QuantizedEncoder]
+    /// What the encoders keep of sessions; nil where they keep nothing.
     private var cache: KeyValueCache?
     var repeats: ServedRepeats
     public let dimensions: Int
@@ -22,13 +23,15 @@ public struct Snapshot: ~Copyable {
     /// Items from which on an index is kept where the choice is free: below, a scan is done before it pays.
     public static let automaticItemsMin = 150_000
 
-    /// - Parameter encoder: the float encoder that is served, its width D a multiple of 16.
-    public init(capacity: Int, serving encoder: any SequenceEncoder, index mode: IndexMode) {
+    /// - Parameters:
+    ///   - encoder: the float encoder that is served, its width D a multiple of 16.
+    ///   - shares: recommenders that work side by side at most.
+    public init(capacity: Int, serving encoder: any SequenceEncoder, index mode: IndexMode, shares: Int = 1) {
         dimensions = encoder.dimensions
         indexedItemsMin = Self.itemsBeforeIndex(mode)
         index = ClusteredIndex(capacity: mode == .exact ? 1 : capacity, columns: encoder.dimensions)
         items = QuantizedTable(capacity: capacity, columns: dimensions)
-        self.encoder = Self.twin(of: encoder)
+        encoders = (0..<shares).map { _ in Self.twin(of: encoder) }
         repeats = ServedRepeats(encoder.repeatHead, dimensions: encoder.dimensions)
     }
 
@@ -46,7 +49,7 @@ public struct Snapshot: ~Copyable {
     /// - Throws: `TensorError.notFinite` where training has diverged; the encoder may then be half
     ///   old, half new, and the caller restores the last good parameters.
     public mutating func refreshEncoder() throws(TensorError) {
-        try encoder.refresh()
+        for encoder in encoders { try encoder.refresh() }
         try repeats.refresh()
     }
 
@@ -86,9 +89,14 @@ public struct Snapshot: ~Copyable {
 
     /// The state after the last event of `window`, oldest event first, into row 0 of `hidden` [1 x D].
     ///
-    /// - Parameter step: as it was planned.
+    /// - Parameters:
+    ///   - step: as it was planned.
+    ///   - share: which encoder it is that encodes.
     /// - Throws: `TensorError.notFinite` where there is no usable state.
-    func encode(_ window: Span<SessionEvent>, _ step: KeptStep?, into hidden: inout Matrix) throws(TensorError) {
+    func encode(
+        _ window: Span<SessionEvent>, _ step: KeptStep?, share: Int, into hidden: inout Matrix
+    ) throws(TensorError) {
+        let encoder = encoders[share]
         if let step, let cache, let attention = encoder as? QuantizedAttention {
             try attention.encode(window, step, in: cache, items: items, into: &hidden)
         } else {
@@ -143,7 +151,7 @@ public struct Snapshot: ~Copyable {
     }
 
     /// Whether there is an index that knows every row.
-    var hasCompleteIndex: Bool { index.isComplete }
+    public var hasCompleteIndex: Bool { index.isComplete }
 
     /// Asks the index for the best rows of the first `count` queries.
     func rankApproximately(

@@ -9,7 +9,7 @@ enum EngineBenches {
     static let partition = TopicPartition(topic: "events", partition: 0)
 
     static func engine(_ print: (BenchLine) throws -> Void) throws {
-        for (encoder, threads) in [(EngineConfiguration.Encoder.gru, 1), (.ensemble, 1), (.ensemble, 2)] {
+        for (encoder, threads) in [(EngineConfiguration.Encoder.gru, 1), (.gru, 2), (.ensemble, 1), (.ensemble, 2)] {
             for items in [20_000, 100_000] { try print(engine(encoder, threads: threads, items: items)) }
         }
     }

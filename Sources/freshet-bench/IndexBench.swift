@@ -64,7 +64,11 @@ enum IndexBench {
             let wanted = Set((0..<20).map { exact[0].index(at: $0) })
             let common = (0..<list.count).count { wanted.contains(list.index(at: $0)) }
             found += common
-            if round < rounds { choice.compare(found: common, wanted: 20, count: 1, times: nil) }
+            if round < rounds {
+                var comparison = RankingComparison()
+                (comparison.count, comparison.wanted, comparison.found) = (1, 20, common)
+                choice.take(comparison)
+            }
         }
         seconds.sort()
         var line = BenchLine("approximate_top20")

@@ -40,7 +40,7 @@ enum ModelBenches {
         ]
         for (kind, dimensions, length) in shapes {
             let model = try ServedModel(kind, items: 1000, dimensions: dimensions)
-            var recommender = Recommender(dimensions: dimensions, candidatesMax: 20, index: .exact)
+            var recommender = Recommender(dimensions: dimensions, candidatesMax: 20)
             let window = (0..<length).map { SessionEvent(item: ItemIndex($0 * 37 % 1000)) }
             func encode() throws { try recommender.encode(window.span, nil, in: model.snapshot, limit: 20, into: 0) }
             var line = BenchLine("encode")
@@ -69,7 +69,7 @@ enum ModelBenches {
         let dimensions = 64
         var model = try ServedModel(.attention, items: 1000, dimensions: dimensions)
         model.keepKeysAndValues(lengthMax: length)
-        var recommender = Recommender(dimensions: dimensions, candidatesMax: 20, index: .exact)
+        var recommender = Recommender(dimensions: dimensions, candidatesMax: 20)
         let events = (0..<length + 1000).map { SessionEvent(item: ItemIndex($0 * 37 % 1000)) }
         var calls = 0
         func encode() throws {
@@ -94,7 +94,7 @@ enum ModelBenches {
 
     static func eventToList(_ print: (BenchLine) throws -> Void) throws {
         let model = try ServedModel(.gru, items: 100_000, dimensions: 64)
-        var recommender = Recommender(dimensions: 64, candidatesMax: 20, index: .exact)
+        var recommender = Recommender(dimensions: 64, candidatesMax: 20)
         var generator = SeededGenerator(seed: 3)
         func answer() throws {
             let window = (0..<10).map { _ in SessionEvent(item: ItemIndex(generator.next(below: 100_000))) }

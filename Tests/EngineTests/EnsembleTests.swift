@@ -62,6 +62,31 @@ import Testing
         #expect(first.items.sorted { $0.index < $1.index } == second.items.sorted { $0.index < $1.index })
     }
 
+    /// Steps large enough to be shared, and groups of many sessions.
+    @Test(arguments: [EngineConfiguration.Encoder.gru, .attention, .ensemble], [2, 3])
+    func threadsChangeNoBitOfWhatTheyShare(encoder: EngineConfiguration.Encoder, threads: Int) throws {
+        func run(threads: Int) throws -> (lists: [[ScoredItem]?], blobs: [String: [UInt8]]) {
+            var engine = try Engine(
+                configuration {
+                    $0.encoder = encoder
+                    $0.learner.replayRatio = 1
+                    $0.threads = threads
+                })
+            var lists: [[ScoredItem]?] = []
+            for start in stride(from: 0, to: 600, by: 40) {
+                let batch = (start..<start + 40).map { place in
+                    Fixture.input("u\(place % 50)", "i\((place * 7 + place / 60) % 30)", offset: Int64(place))
+                }
+                lists += try engine.answer(batch, now: Timestamp(milliseconds: 0)).map(\.items)
+                try engine.learn(replay: .configured, batch: Engine.learningBatchMax)
+            }
+            return (lists, engine.takeCheckpoint().blobs)
+        }
+        let (alone, shared) = (try run(threads: 1), try run(threads: threads))
+        #expect(alone.lists == shared.lists)
+        #expect(alone.blobs == shared.blobs)
+    }
+
     @Test func rulesAreObeyedAndListsFall() throws {
         var engine = try Engine(configuration { $0.rules = ListRules(count: 6, exclusions: [.seen]) })
         _ = try engine.takeAll(Fixture.circle(200))

@@ -38,7 +38,7 @@ import Testing
         _ = train(&learner, stride: 1, steps: 400)
         _ = train(&learner, stride: 5, steps: 400)
         learner.configuration.distillation = 0
-        learner.stagedEvents.removeAll()
+        learner.shares[0].distiller?.stagedEvents.removeAll()
         return train(&learner, stride: 1, steps: 1)
     }
 

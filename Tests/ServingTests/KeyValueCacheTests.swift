@@ -40,7 +40,7 @@ import Testing
             snapshot.beginRound()
             let step = snapshot.plan(mark, length: window.count)
             var hidden = Matrix(rows: 1, columns: width)
-            try snapshot.encode(window, step, into: &hidden)
+            try snapshot.encode(window, step, share: 0, into: &hidden)
             return ((0..<width).map { hidden[0, $0] }, step.map { !$0.isWhole } ?? false)
         }
     }

@@ -80,7 +80,7 @@ import Testing
     @Test(arguments: Subject.allCases, [(32, [1, 2, 8, 17]), (64, [3, 50])])
     func int8ListsAreNearlyThoseOfFloat(subject: Subject, shape: (width: Int, lengths: [Int])) throws {
         let model = try Model(subject, width: shape.width)
-        var recommender = Recommender(dimensions: shape.width, candidatesMax: 20, index: .exact)
+        var recommender = Recommender(dimensions: shape.width, candidatesMax: 20)
         var generator = SeededGenerator(seed: 2)
         var shared = 0, lists = 0
         for length in shape.lengths {
@@ -104,7 +104,7 @@ import Testing
 
     @Test(arguments: Subject.allCases) func oneItemForEverAndAnEmptyWindowAreEncoded(subject: Subject) throws {
         let model = try Model(subject, width: 16)
-        var recommender = Recommender(dimensions: 16, candidatesMax: 5, index: .exact)
+        var recommender = Recommender(dimensions: 16, candidatesMax: 5)
         let same = [SessionEvent](repeating: SessionEvent(item: 7), count: 50)
         for length in [0, 1, 2, 50] {
             try recommender.rank(after: same.span.extracting(first: length), in: model.snapshot, limit: 5)
@@ -116,7 +116,7 @@ import Testing
     @Test(arguments: Subject.allCases) func everyTensorThatIsNotFiniteIsRefusedOrTellsWhenEncoding(subject: Subject) throws {
         var names: [String] = []
         try Model(subject, width: 16).encoder.forEachParameter { names.append($0.name) }
-        var recommender = Recommender(dimensions: 16, candidatesMax: 5, index: .exact)
+        var recommender = Recommender(dimensions: 16, candidatesMax: 5)
         let window = [SessionEvent(item: 1, type: 1, gap: 1), SessionEvent(item: 1, type: 1, gap: 1)]
         for name in names {
             var model = try Model(subject, width: 16)

@@ -50,7 +50,7 @@ import Testing
     @Test func theSessionsOwnItemsStandWhereTheHeadPutsThem() throws {
         var model = try Model()
         let window = ([7, 3, 3, 90, 12, 7, 200, 41, 8] as [ItemIndex]).map { SessionEvent(item: $0) }
-        var recommender = Recommender(dimensions: Self.width, candidatesMax: 50, index: .exact)
+        var recommender = Recommender(dimensions: Self.width, candidatesMax: 50)
         let without = try scores(model, window, &recommender)
         for kind in 0..<RepeatHead.kinds {
             model.encoder.repeatHead.biases.value[0, kind] = kind % 2 == 0 ? 9 : -9
@@ -75,7 +75,7 @@ import Testing
         let hidden = ItemSet([8, ItemIndex(expected[0])])
         let biases = model.snapshot.hide(hidden)
         try recommender.encode(window.span, nil, in: model.snapshot, limit: 20, into: 0)
-        recommender.rankExactly(1, in: model.snapshot)
+        recommender.rank(1, in: model.snapshot)
         model.snapshot.show(hidden, biases: biases)
         let shown = expected.filter { !hidden.contains(ItemIndex($0)) }
         #expect((0..<20).map { recommender.candidates[0].index(at: $0) } == Array(shown.prefix(20)))
@@ -95,7 +95,7 @@ import Testing
 
     @Test func int8ListsAreNearlyThoseOfFloat() throws {
         let model = try Model()
-        var recommender = Recommender(dimensions: Self.width, candidatesMax: 50, index: .exact)
+        var recommender = Recommender(dimensions: Self.width, candidatesMax: 50)
         var generator = SeededGenerator(seed: 2)
         var shared = 0
         for _ in 0..<20 {
@@ -116,7 +116,7 @@ import Testing
 
     @Test func aChangedRowIsServedAtOnceAndARemovedOneNever() throws {
         var model = try Model()
-        var recommender = Recommender(dimensions: Self.width, candidatesMax: 10, index: .exact)
+        var recommender = Recommender(dimensions: Self.width, candidatesMax: 10)
         let window = [1, 2, 3].map { SessionEvent(item: $0) }
         model.table.biases[0, 77] = 100
         try recommender.rank(after: window.span, in: model.snapshot, limit: 1)

@@ -18,6 +18,11 @@ extension Engine {
     /// Events that one step learns where there is time: so many that what is replayed beside them has room.
     public var learningBatch: Int { max(1, min(16, Learner.windowsMax / (1 + configuration.learner.replayRatio))) }
 
+    /// Positions of a window that are learned while the stream is behind: those before them were learned when they were
+    /// new. It takes half the time, and beside no replay learns sessions better than whole windows, which weigh what
+    /// came early most. Streams of long histories, where whole windows stand in for replay, have that where there is time.
+    static let pressedPositions = 2
+
     /// Events that came and are not learned yet.
     public var unlearnedCount: Int { staged.count }
 
@@ -52,7 +57,8 @@ extension Engine {
         let members = members
         workers.forEach(members.count) { place in
             let member = members[place]
-            staged.forEach(first: count) { member.stage($0, weight: $1) }
+            let eventsMax = replay == .none ? Self.pressedPositions + 1 : .max
+            staged.forEach(first: count) { member.stage($0.extracting(last: eventsMax), weight: $1) }
             if replay == .configured { stageReplay(member, count: configuration.learner.replayRatio * count) }
         }
     }

@@ -1,8 +1,8 @@
 import Events
-import Learning
 import Testing
 
 @testable import Engine
+@testable import Learning
 
 @Suite struct EngineTests {
     private func engine(_ change: (inout EngineConfiguration) -> Void = { _ in }) throws -> Engine {
@@ -42,6 +42,16 @@ import Testing
         #expect(list.source == RecordSource(topicPartition: Fixture.partition, offset: 2))
         #expect(list.asOf.milliseconds == 1_767_225_600_002)
         #expect(list.user.text == "u0")
+    }
+
+    @Test(arguments: [(Replay.configured, 5), (.none, Engine.pressedPositions)])
+    func aStreamThatIsBehindLearnsWhatIsNewest(replay: Replay, positions: Int) throws {
+        var engine = try engine { $0.learner.replayRatio = 0 }
+        let visit = (0..<6).map { Fixture.input("u", "i\($0)", offset: Int64($0)) }
+        _ = try engine.answer(visit, now: Timestamp(milliseconds: 0))
+        #expect(engine.unlearnedCount == 5)
+        try engine.learn(replay: replay, batch: 1)
+        #expect(engine.members[0].learner.shares[0].positionCount == positions)
     }
 
     @Test func listsFallWithoutDuplicatesAndObeyTheRules() throws {

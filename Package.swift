@@ -33,6 +33,7 @@ let package = Package(
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CAllocations"),
         .target(name: "CKernels"),
         .target(name: "CWorkers"),
         .target(name: "Events", dependencies: ["CSimdJSON"], swiftSettings: strict),
@@ -120,8 +121,8 @@ let package = Package(
         .executableTarget(
             name: "freshet-bench",
             dependencies: [
-                "Events", "Checkpoints", "Telemetry", "Tensors", "SequenceModels", "Learning", "Serving", "Engine", "StateStore",
-                "Streaming", "Settings", "Delivery", "Simulation", "Daemon",
+                "CAllocations", "Events", "Checkpoints", "Telemetry", "Tensors", "SequenceModels", "Learning", "Serving",
+                "Engine", "StateStore", "Streaming", "Settings", "Delivery", "Simulation", "Daemon",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

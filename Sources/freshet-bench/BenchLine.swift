@@ -38,6 +38,9 @@ struct BenchLine: Encodable {
     var ratio: Double?
     var buildMicroseconds: Double?
     var residentBytes: UInt64?
+    /// Blocks of memory that were asked for; of the daemon's bench by the broker and the producer of events too, which are
+    /// in the same process.
+    var allocationsPerEvent: Double?
     var commit = ""
 
     enum CodingKeys: String, CodingKey {
@@ -54,6 +57,7 @@ struct BenchLine: Encodable {
         case limitMicroseconds = "limit_us"
         case plainMicroseconds = "plain_us"
         case residentBytes = "resident_bytes"
+        case allocationsPerEvent = "allocations_per_event"
     }
 
     init(_ bench: String) { self.bench = bench }

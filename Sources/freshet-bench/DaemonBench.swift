@@ -1,3 +1,4 @@
+internal import CAllocations
 import Daemon
 import Events
 import Foundation
@@ -30,10 +31,11 @@ struct DaemonBench {
         for topic in ["events", "recommendations", "events.dlq"] { try broker.createTopic(topic, partitions: 4) }
         var logger = Logger(label: "freshet-bench")
         logger.logLevel = .error
+        // Other brokers answer a fetch as soon as there is a record, the embedded one when the wait is over.
         let settings = try Settings.load(
             file: nil, environment: [:],
             overrides: [
-                "kafka.bootstrap_servers=\(broker.bootstrapServers)", "kafka.properties.fetch.wait.max.ms=10",
+                "kafka.bootstrap_servers=\(broker.bootstrapServers)", "kafka.properties.fetch.wait.max.ms=2",
                 "kafka.properties.session.timeout.ms=6000", "state.directory=\(directory)", "model.max_items=20000",
                 "kafka.delivery=\(delivery)",
             ] + overrides)
@@ -53,7 +55,7 @@ struct DaemonBench {
         try wait(daemon, until: UInt64(items))
         let before = daemon.status()
         let count = (rate ?? 8_000) * Self.seconds
-        let began = ContinuousClock.now
+        let (began, allocations) = (ContinuousClock.now, ca_allocations())
         try send(count, from: &stream, producer, rate: rate ?? 1_000_000)
         try wait(daemon, until: UInt64(items + count))
         let elapsed = (ContinuousClock.now - began) / .seconds(1)
@@ -67,6 +69,7 @@ struct DaemonBench {
         let latency = after.eventToPublish.since(before.eventToPublish)
         (line.medianMicroseconds, line.p99Microseconds) = (latency.median * 1e6, latency.p99 * 1e6)
         line.residentBytes = after.residentBytes
+        line.allocationsPerEvent = Double(ca_allocations() - allocations) / Double(count)
         return line
     }
 

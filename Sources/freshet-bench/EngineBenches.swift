@@ -1,3 +1,4 @@
+internal import CAllocations
 import Engine
 import Events
 import Foundation
@@ -18,9 +19,12 @@ enum EngineBenches {
         let users = 5_000
         var stream = BenchStream(items: items, users: users)
         var engine = try filledEngine(&stream, encoder, threads: threads)
-        var batches = 0
+        var (batches, allocations) = (0, UInt64(0))
         let timing = try Timing(budget: .seconds(5)) {
-            try step(&engine, &stream, count: batchSize)
+            let inputs = (0..<batchSize).map { _ in stream.next(wantsAnswer: true) }
+            let before = ca_allocations()
+            try step(&engine, inputs)
+            allocations += ca_allocations() - before
             batches += 1
         }
         var line = BenchLine("engine")
@@ -29,6 +33,7 @@ enum EngineBenches {
         line.medianMicroseconds = timing.median / Double(batchSize)
         line.p99Microseconds = timing.p99 / Double(batchSize)
         line.perSecond = Double(batchSize) * 1e6 / timing.median
+        line.allocationsPerEvent = Double(allocations) / Double(batches * batchSize)
         line.residentBytes = ProcessFigures.current().residentBytes
         return line
     }
@@ -54,8 +59,7 @@ enum EngineBenches {
         return engine
     }
 
-    private static func step(_ engine: inout Engine, _ stream: inout BenchStream, count: Int) throws {
-        let inputs = (0..<count).map { _ in stream.next(wantsAnswer: true) }
+    private static func step(_ engine: inout Engine, _ inputs: [EngineInput]) throws {
         _ = try engine.answer(inputs, now: Timestamp(milliseconds: 0))
         try engine.learn(replay: .none, batch: Engine.learningBatchMax)
     }

@@ -1,0 +1,10 @@
+#ifndef CALLOCATIONS_H
+#define CALLOCATIONS_H
+
+#include <stdint.h>
+
+// Blocks of memory that this process has asked for since its start, on all threads: what links this target has its
+// allocator counted (malloc, calloc, realloc and the aligned ones).
+uint64_t ca_allocations(void);
+
+#endif

@@ -37,9 +37,29 @@ extension Engine {
             add(YardstickName.neighbors, rank(by: Blend.Feature.neighbors))
         }
         for (model, rank) in ranks {
-            quality[model]?.record(rank: rank)
-            wholeQuality[model]?.record(rank: rank)
+            if let place = scores.firstIndex(where: { $0.model == model }) { scores[place].record(rank: rank) }
         }
         if target != nil { try guardQuality { model in ranks.contains { $0.model == model && $0.rank != nil } } }
     }
+}
+
+/// Test-then-train quality of one model, over the newest lists and over all.
+///
+/// In a list, not under its name: to change a value of a dictionary costs memory each time.
+struct ModelScore {
+    let model: String
+    private(set) var newest: PrequentialQuality
+    private(set) var whole = PrequentialQuality(window: nil)
+
+    init(_ model: String, window: Int) {
+        self.model = model
+        newest = PrequentialQuality(window: window)
+    }
+
+    mutating func record(rank: Int?) {
+        newest.record(rank: rank)
+        whole.record(rank: rank)
+    }
+
+    mutating func restore(newest ranks: [UInt16]) { newest.restore(ranks) }
 }

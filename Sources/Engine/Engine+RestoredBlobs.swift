@@ -84,7 +84,7 @@ extension Engine {
             guard 2 * count <= scored.remaining else { throw .truncated }
             var ranks: [UInt16] = []
             for _ in 0..<count { ranks.append(try scored.read(UInt16.self)) }
-            quality[model]?.restore(ranks)
+            if let place = scores.firstIndex(where: { $0.model == model }) { scores[place].restore(newest: ranks) }
         }
         guard judged.isAtEnd else { throw .inconsistent("the counts of the quality guards") }
     }

@@ -34,9 +34,14 @@ public struct Engine: ~Copyable {
     /// The last good point of each member that a checkpoint has.
     var writtenGoodPoints: [UInt32]
     /// Test-then-train quality over the newest lists, by model.
-    public internal(set) var quality: [String: PrequentialQuality] = [:]
+    public var quality: [String: PrequentialQuality] {
+        Dictionary(uniqueKeysWithValues: scores.map { ($0.model, $0.newest) })
+    }
     /// The same over every list since the start of this process.
-    public internal(set) var wholeQuality: [String: PrequentialQuality] = [:]
+    public var wholeQuality: [String: PrequentialQuality] {
+        Dictionary(uniqueKeysWithValues: scores.map { ($0.model, $0.whole) })
+    }
+    var scores: [ModelScore] = []
     var recentIDs: RecentIDs
     /// Ids that came with sessions of partitions that are not covered yet.
     var arrivingIDs: [TopicPartition: RecentIDs] = [:]
@@ -79,8 +84,7 @@ public struct Engine: ~Copyable {
             withNeighbors: configuration.measuresNeighbors || configuration.encoder == .ensemble
                 ? configuration.sessionLengthMax : nil)
         for model in configuration.measuredModels {
-            quality[model] = PrequentialQuality(window: configuration.qualityWindow)
-            wholeQuality[model] = PrequentialQuality(window: nil)
+            scores.append(ModelScore(model, window: configuration.qualityWindow))
         }
     }
 
@@ -248,9 +252,11 @@ extension Engine {
     public var windowMax: Int { (members.map(\.window).max() ?? 0) + 1 }
 
     func window(of entries: ArraySlice<Session.Entry>) -> [SessionEvent] {
-        entries.compactMap { entry in
-            guard catalog.holds(entry.item, since: entry.sequence) else { return nil }
-            return SessionEvent(item: entry.item, type: entry.type, gap: entry.gap)
+        var window: [SessionEvent] = []
+        window.reserveCapacity(entries.count)
+        for entry in entries where catalog.holds(entry.item, since: entry.sequence) {
+            window.append(SessionEvent(item: entry.item, type: entry.type, gap: entry.gap))
         }
+        return window
     }
 }

@@ -51,7 +51,8 @@ public struct SequentialRules: Sendable {
     /// What is known to follow `last`, with its weight, in any order.
     public func rules(after last: ItemIndex, excluding excluded: ItemSet) -> [Successor] {
         guard Int(last) < successors.count else { return [] }
-        return successors[Int(last)].filter { !excluded.contains($0.item) }
+        let known = successors[Int(last)]
+        return excluded.count == 0 ? known : known.filter { !excluded.contains($0.item) }
     }
 
     /// Forgets the rules of an item whose row goes to another.

@@ -78,7 +78,10 @@ final class DemoTraffic: Sendable {
     func stop() { progress.withLock { $0.isStopping = true } }
 
     private func produce() throws(StreamingError) {
-        let producer = try Producer(KafkaConfiguration(bootstrapServers: bootstrapServers, groupID: "demo"), topics: ["events"])
+        var kafka = KafkaConfiguration(bootstrapServers: bootstrapServers, groupID: "demo")
+        // As clients of Kafka do by default: the embedded broker looks through all its batches for each fetch.
+        kafka.properties["linger.ms"] = "5"
+        let producer = try Producer(kafka, topics: ["events"])
         var shopConfiguration = SyntheticShop.Configuration()
         shopConfiguration.eventsPerSecond = rate
         var shop = SyntheticShop(shopConfiguration)

@@ -136,7 +136,9 @@ let package = Package(
         .testTarget(name: "SequenceModelsTests", dependencies: ["SequenceModels", "Tensors"], exclude: ["Golden"]),
         .testTarget(name: "LearningTests", dependencies: ["Learning", "SequenceModels", "Tensors"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "SequenceModels", "Tensors"]),
-        .testTarget(name: "EngineTests", dependencies: ["Engine", "Checkpoints", "Events", "Learning", "SequenceModels"]),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: ["CAllocations", "Engine", "Checkpoints", "Events", "Learning", "SequenceModels"]),
         .testTarget(
             name: "StateStoreTests",
             dependencies: ["StateStore", "Checkpoints", "Events", .product(name: "GRDB", package: "GRDB.swift")]),

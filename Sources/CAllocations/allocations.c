@@ -13,7 +13,14 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 // A line of its own: threads that allocate meet here, and nothing else does.
 static _Alignas(64) atomic_uint_fast64_t allocations;
 
-static void count(void) { atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed); }
+static _Thread_local uint64_t thread_allocations;
+
+static void count(void) {
+    thread_allocations++;
+    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+}
+
+uint64_t ca_thread_allocations(void) { return thread_allocations; }
 
 uint64_t ca_allocations(void) { return atomic_load_explicit(&allocations, memory_order_relaxed); }
 

@@ -73,15 +73,18 @@ struct CandidatePool {
 
     func place(of item: ItemIndex) -> Int? { items.firstIndex(of: item) }
 
-    /// The best `limit` candidates with their blended scores, best first; equal scores the lower row first.
-    func ranked(_ weights: Blend.Weights, limit: Int) -> [(item: ItemIndex, score: Float)] {
+    /// Makes `ranked` the best `limit` candidates with their blended scores, best first; equal scores the lower row
+    /// first.
+    func rank(_ weights: Blend.Weights, limit: Int, into ranked: inout [(item: ItemIndex, score: Float)]) {
         func isBefore(_ left: (item: ItemIndex, score: Float), _ right: (item: ItemIndex, score: Float)) -> Bool {
             left.score != right.score ? left.score > right.score : left.item < right.item
         }
-        var ranked = items.indices.map { (item: items[$0], score: Blend.score(features[$0], weights[ages[$0]])) }
+        ranked.removeAll(keepingCapacity: true)
+        for place in items.indices {
+            ranked.append((item: items[place], score: Blend.score(features[place], weights[ages[place]])))
+        }
         ranked.keepFirst(limit, by: isBefore)
         ranked.sort(by: isBefore)
-        return ranked
     }
 
     /// How a candidate ranks by one feature alone, from 1; of equals the lower row is ahead.
@@ -102,8 +105,7 @@ extension CandidatePool {
     ///
     /// - Parameter row: the session that the list was made for, which comes first.
     func bytes(row: Int32) -> [UInt8] {
-        let present = features.map { Self.bits($0) }
-        let floats = present.reduce(0) { $0 + $1.nonzeroBitCount }
+        let floats = features.reduce(0) { $0 + Self.bits($1).nonzeroBitCount }
         // A list waits for this: the size is known, so that nothing is copied.
         var writer = ByteWriter(reserving: Self.headBytes + items.count * Self.candidateBytes + floats * 4)
         writer.write(row)
@@ -113,8 +115,9 @@ extension CandidatePool {
         for place in items.indices {
             writer.write(items[place])
             writer.write(UInt8(ages[place].rawValue))
-            writer.write(present[place])
-            writer.write(features[place], where: present[place])
+            let present = Self.bits(features[place])
+            writer.write(present)
+            writer.write(features[place], where: present)
         }
         return writer.bytes
     }
@@ -136,8 +139,14 @@ extension CandidatePool {
 
     /// Goes on from ``bytes(row:)``, behind the row.
     init(from reader: inout ByteReader) throws(PayloadError) {
+        self.init(sessionLength: 0, sequence: 0)
+        try read(from: &reader)
+    }
+
+    /// The same in memory that is used again and again.
+    mutating func read(from reader: inout ByteReader) throws(PayloadError) {
         let length = Int(try reader.read(UInt32.self))
-        self.init(sessionLength: length, sequence: try reader.read(UInt64.self))
+        begin(sessionLength: length, sequence: try reader.read(UInt64.self))
         let count = Int(try reader.read(UInt16.self))
         items.reserveCapacity(count)
         features.reserveCapacity(count)

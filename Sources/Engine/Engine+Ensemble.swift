@@ -12,7 +12,7 @@ extension Engine {
     /// Makes a pool that of a session, with what the counting models say of it.
     func fill(_ pool: inout CandidatePool, row: Int, window: [ItemIndex], _ desk: ListDesk) {
         let candidates = yardsticks.candidates(
-            after: window, session: row, excluding: [], neighborsMax: Self.membersCandidatesMax, using: &desk.neighbors)
+            after: window, session: row, excluding: [], neighborsMax: Self.membersCandidatesMax, using: &desk.query)
         pool.begin(sessionLength: sessions[row].entries.count, sequence: sequence)
         fill(&pool, candidates, desk)
     }

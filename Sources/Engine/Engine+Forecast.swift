@@ -21,16 +21,18 @@ extension Engine {
         let items = window.map(\.item)
         let candidates = yardsticks.candidates(
             after: items, session: row ?? Self.noRow, excluding: excluded, neighborsMax: Yardsticks.blendedMax,
-            using: &desks[0].neighbors)
-        let query = SessionQuery(window: window, limit: max(Self.membersCandidatesMax, question.count))
+            using: &desks[0].query)
+        let query = SessionQueries(window, limit: max(Self.membersCandidatesMax, question.count))
         let members = members
         workers.forEach(members.count) { members[$0].rank(query, excluding: excluded) }
         for member in members { if let failure = member.failure { throw failure } }
         var forecast = Forecast()
         if models == .all {
             forecast.lists = yardsticks.lists(count: question.count, candidates, excluding: excluded)
+            let desk = desks[0]
             for member in members {
-                forecast.lists[member.name] = member.order(ofSlot: 0).prefix(question.count).map(\.item)
+                member.order(ofSlot: 0, into: &desk.order)
+                forecast.lists[member.name] = desk.order.prefix(question.count).map(\.item)
             }
             score(question.probes, candidates, into: &forecast)
             if question.includesFloat { addFloat(question, window, excluding: excluded, to: &forecast) }
@@ -82,7 +84,8 @@ extension Engine {
         complete(&pool, slot: 0, window: items, probes: [], desk)
         let weights = blend.weights(sessionLength: length)
         // The session's own items are always candidates.
-        let allowed = pool.ranked(weights, limit: question.count + items.count).lazy.map(\.item).filter { !excluded.contains($0) }
+        pool.rank(weights, limit: question.count + items.count, into: &desk.order)
+        let allowed = desk.order.lazy.map(\.item).filter { !excluded.contains($0) }
         forecast.lists[servedModel] = Array(allowed.prefix(question.count))
         if question.keepsPool, let row { pools.keep(pool.bytes(row: Int32(row)), row: row) }
         guard !question.probes.isEmpty else { return }
@@ -95,8 +98,9 @@ extension Engine {
 
     /// Learns the weights of the blend from what came after a question whose pool was kept, and nothing else.
     public mutating func calibrateBlend(for user: UserID, target: ItemID) {
-        guard let row = sessions.row(of: user), let pool = pools.take(row: row) else { return }
-        learnBlend(pool, target: catalog.row(of: target))
+        let desk = desks[0]
+        guard let row = sessions.row(of: user), pools.take(row: row, into: &desk.earlierPool) else { return }
+        learnBlend(desk.earlierPool, target: catalog.row(of: target))
     }
 
     private func score(

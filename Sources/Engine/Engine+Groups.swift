@@ -18,12 +18,14 @@ extension Engine {
 
     /// Takes a session whose event is to be answered into the group.
     func add(row: Int, asOf: Timestamp, _ input: EngineInput, isNew: Bool, place: Int, to group: inout ListGroup) {
-        let excluded = excludedItems(row: row, configuration.rules.exclusions)
-        let query = SessionQuery(window: window(ofRow: row), limit: limit(configuration.rules, excluded))
-        group.members.append(
+        let excluded = excludedCount(row: row, configuration.rules.exclusions)
+        let desk = desks[0]
+        readWindow(ofRow: row, into: &desk.events)
+        group.append(
             .init(
-                row: row, query: query, asOf: asOf, source: input.source, isKept: isNew, isPublished: input.wantsAnswer,
-                place: place, excluded: excluded))
+                row: row, asOf: asOf, source: input.source, isKept: isNew, isPublished: input.wantsAnswer, place: place,
+                limit: max(Self.rankingMax, configuration.rules.count + excluded)),
+            window: desk.events.span, limit: limit(configuration.rules, excluded))
     }
 
     /// Makes the lists of a group, of everything that was staged until now. Each ranking is kept to be scored by the
@@ -33,27 +35,27 @@ extension Engine {
     ) throws(EngineError) {
         guard !group.members.isEmpty else { return }
         let shares = min(desks.count, group.members.count)
-        let queries = group.members.map(\.query)
-        consult(group, queries, shares: shares)
-        try settleRanking(queries)
+        consult(group, shares: shares)
+        try settleRanking(group.queries)
         makeLists(group, shares: shares)
         for (slot, member) in group.members.enumerated() {
-            let made = desks[slot % shares].made[slot / shares]
+            let desk = desks[slot % shares]
+            let made = desk.made[slot / shares]
             if member.isPublished {
                 answers[member.place] = .list(
                     recommendation(sessions[member.row].user, made.items, asOf: member.asOf, now: now, source: member.source))
             }
             // A list that is made again, of a later state, is not the one that the next event scores.
             guard member.isKept else { continue }
-            sessions[member.row].ranking = made.ranking
+            sessions[member.row].keepRanking(desk.rankings[made.ranking])
             if let pool = made.pool { pools.keep(pool, row: member.row) }
         }
-        group.members.removeAll(keepingCapacity: true)
+        group.removeAll()
     }
 
     /// Asks every model: the neural ones each by itself, the counting ones session by session.
-    private func consult(_ group: ListGroup, _ queries: [SessionQuery], shares: Int) {
-        let members = members
+    private func consult(_ group: ListGroup, shares: Int) {
+        let (members, queries) = (members, group.queries)
         for desk in desks { desk.clear() }
         let counts = configuration.encoder == .ensemble
         let neuralShares = members.first?.shareCount ?? 0
@@ -63,9 +65,9 @@ extension Engine {
             if part < neuralParts { return members[part / neuralShares].rank(queries, share: part % neuralShares) }
             let share = part - neuralParts
             for slot in stride(from: share, to: group.members.count, by: shares) {
-                let member = group.members[slot]
-                let (desk, window) = (desks[share], member.query.window.map(\.item))
-                fill(&desk.pools[desk.addPool()], row: member.row, window: window, desk)
+                let desk = desks[share]
+                desk.takeItems(of: queries.events(slot))
+                fill(&desk.pools[desk.addPool()], row: group.members[slot].row, window: desk.items, desk)
             }
         }
         for member in members { member.endRanking() }
@@ -75,25 +77,29 @@ extension Engine {
     private func makeLists(_ group: ListGroup, shares: Int) {
         workers.forEach(shares) { share in
             for slot in stride(from: share, to: group.members.count, by: shares) {
+                desks[share].takeItems(of: group.queries.events(slot))
                 desks[share].made.append(list(of: group.members[slot], slot: slot, place: slot / shares, desks[share]))
             }
         }
     }
 
+    /// - Parameter desk: has the session's items.
     private func list(of member: ListGroup.Member, slot: Int, place: Int, _ desk: ListDesk) -> MadeList {
-        let window = member.query.window.map(\.item)
         let hasPool = place < desk.poolCount
-        if hasPool { complete(&desk.pools[place], slot: slot, window: window, probes: [], desk) }
+        if hasPool { complete(&desk.pools[place], slot: slot, window: desk.items, probes: [], desk) }
         let pool = hasPool ? desk.pools[place] : nil
-        let order = order(
+        order(
             ofSlot: slot, pool: pool, weights: weights(row: member.row),
-            limit: max(Self.rankingMax, configuration.rules.count + member.excluded.count))
-        var made = MadeList(ranking: [], items: [], pool: nil)
+            limit: member.limit, into: &desk.order)
+        let first = desk.rankings.count
+        var made = MadeList(ranking: first..<first, items: [], pool: nil)
         if member.isPublished {
-            made.items = items(order, window: window, excluded: member.excluded, count: configuration.rules.count, desk)
+            readExcluded(row: member.row, configuration.rules.exclusions, into: &desk.excluded)
+            made.items = items(excluded: desk.excluded, count: configuration.rules.count, desk)
         }
         if member.isKept {
-            made.ranking = order.prefix(Self.rankingMax).map(\.item)
+            for (item, _) in desk.order.prefix(Self.rankingMax) { desk.rankings.append(item) }
+            made.ranking = first..<desk.rankings.count
             made.pool = pool?.bytes(row: Int32(member.row))
         }
         return made

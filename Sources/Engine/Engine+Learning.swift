@@ -96,8 +96,8 @@ extension Engine {
             guard entries.count >= 2 else { continue }
             let end = 2 + member.learner.random(below: entries.count - 1)
             let start = max(0, end - member.window - 1)
-            let window = window(of: entries[start..<end])
-            if member.stage(window.span, weight: 1) { member.replayedWindows += 1 }
+            read(entries[start..<end], into: &member.replayed)
+            if member.stage(member.replayed.span, weight: 1) { member.replayedWindows += 1 }
         }
     }
 }

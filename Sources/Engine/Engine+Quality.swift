@@ -13,33 +13,43 @@ extension Engine {
 
     /// Scores the list that a user's event before left behind, and what the other models would have
     /// listed beside it, by the event that has come now.
+    ///
+    /// - Parameter desk: has the session's items.
     mutating func scoreEarlierList(
-        row: Int, window: [SessionEvent], pool: CandidatePool?, target: ItemIndex?
+        row: Int, pool: CandidatePool?, target: ItemIndex?, _ desk: ListDesk
     ) throws(EngineError) {
-        guard !window.isEmpty, !sessions[row].ranking.isEmpty else { return }
-        let items = window.map(\.item)
-        let candidates = yardsticks.candidates(
-            after: items, session: row, excluding: [],
-            neighborsMax: configuration.measuresNeighbors ? Yardsticks.blendedMax : nil, using: &desks[0].neighbors)
-        // nil is a miss.
-        var ranks = yardsticks.ranks(of: target, count: Self.rankingMax, candidates)
-        func add(_ model: String, _ rank: Int?) {
-            ranks.removeAll { $0.model == model }
-            ranks.append((model, rank))
+        guard let last = desk.items.last, !sessions[row].ranking.isEmpty else { return }
+        desk.ranks.removeAll(keepingCapacity: true)
+        if configuration.measuresNeighbors {
+            let candidates = yardsticks.candidates(
+                after: desk.items, session: row, excluding: [], neighborsMax: Yardsticks.blendedMax, using: &desk.query)
+            for (model, list) in yardsticks.lists(count: Self.rankingMax, candidates, excluding: []) {
+                desk.ranks.append((model, target.flatMap { list.firstIndex(of: $0) }.map { $0 + 1 }))
+            }
+        } else {
+            yardsticks.tellRanks(of: target, after: last, count: Self.rankingMax, using: &desk.popular) {
+                desk.ranks.append(($0, $1))
+            }
         }
-        add(servedModel, target.flatMap { sessions[row].ranking.firstIndex(of: $0) }.map { $0 + 1 })
+        desk.ranks.append((servedModel, target.flatMap { sessions[row].ranking.firstIndex(of: $0) }.map { $0 + 1 }))
         if let pool {
             let place = target.flatMap { pool.place(of: $0) }
             func rank(by feature: Int) -> Int? {
                 place.map { pool.rank(at: $0, by: feature) }.flatMap { $0 <= Self.rankingMax ? $0 : nil }
             }
-            for (place, member) in members.enumerated() { add(member.name, rank(by: Blend.Feature.neural(place))) }
-            add(YardstickName.neighbors, rank(by: Blend.Feature.neighbors))
+            for (place, member) in members.enumerated() {
+                desk.ranks.append((member.name, rank(by: Blend.Feature.neural(place))))
+            }
+            // The neighbours of the list that went out, not those of now.
+            desk.ranks.removeAll { $0.model == YardstickName.neighbors }
+            desk.ranks.append((YardstickName.neighbors, rank(by: Blend.Feature.neighbors)))
         }
-        for (model, rank) in ranks {
+        for (model, rank) in desk.ranks {
             if let place = scores.firstIndex(where: { $0.model == model }) { scores[place].record(rank: rank) }
         }
-        if target != nil { try guardQuality { model in ranks.contains { $0.model == model && $0.rank != nil } } }
+        if target != nil {
+            try guardQuality { model in desk.ranks.contains { $0.model == model && $0.rank != nil } }
+        }
     }
 }
 

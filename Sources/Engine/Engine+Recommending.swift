@@ -14,15 +14,17 @@ extension Engine {
     public mutating func recommendation(
         for user: UserID, rules: ListRules, now: Timestamp
     ) throws(EngineError) -> (list: Recommendation, isFallback: Bool) {
-        if let row = sessions.row(of: user), !window(ofRow: row).isEmpty {
-            let excluded = excludedItems(row: row, rules.exclusions)
-            let window = window(ofRow: row)
-            try rank([SessionQuery(window: window, limit: limit(rules, excluded))])
-            let items = window.map(\.item)
-            let pool = configuration.encoder == .ensemble ? pool(row: row, slot: 0, window: items, desks[0]) : nil
-            let order = order(
-                ofSlot: 0, pool: pool, weights: weights(row: row), limit: rules.count + excluded.count)
-            let list = self.items(order, window: items, excluded: excluded, count: rules.count, desks[0])
+        let desk = desks[0]
+        if let row = sessions.row(of: user) { readWindow(ofRow: row, into: &desk.events) }
+        if let row = sessions.row(of: user), !desk.events.isEmpty {
+            readExcluded(row: row, rules.exclusions, into: &desk.excluded)
+            try rank(SessionQueries(desk.events, limit: limit(rules, desk.excluded.count)))
+            desk.takeItems(of: desk.events)
+            let pool = configuration.encoder == .ensemble ? pool(row: row, slot: 0, window: desk.items, desk) : nil
+            order(
+                ofSlot: 0, pool: pool, weights: weights(row: row), limit: rules.count + desk.excluded.count,
+                into: &desk.order)
+            let list = items(excluded: desk.excluded, count: rules.count, desk)
             return (recommendation(user, list, asOf: now, now: now, source: nil), false)
         }
         return (popularList(user, count: rules.count, asOf: now, now: now, source: nil), true)
@@ -49,21 +51,22 @@ extension Engine {
         if rules.exclusions.contains(.current) { left.append(last) }
         if rules.exclusions.contains(.seen) { left += known }
         let excluded = ItemSet(left)
-        try rank([SessionQuery(window: window, limit: limit(rules, excluded))])
+        try rank(SessionQueries(window, limit: limit(rules, excluded.count)))
+        let desk = desks[0]
+        desk.takeItems(of: window)
         var pool: CandidatePool?
         if configuration.encoder == .ensemble {
-            let items = window.map(\.item)
             let candidates = yardsticks.candidates(
-                after: items, session: Self.noRow, excluding: [], neighborsMax: Self.membersCandidatesMax,
-                using: &desks[0].neighbors)
-            var counted = countingPool(sessionLength: known.count, candidates, desks[0])
-            complete(&counted, slot: 0, window: items, probes: [], desks[0])
+                after: desk.items, session: Self.noRow, excluding: [], neighborsMax: Self.membersCandidatesMax,
+                using: &desk.query)
+            var counted = countingPool(sessionLength: known.count, candidates, desk)
+            complete(&counted, slot: 0, window: desk.items, probes: [], desk)
             pool = counted
         }
-        let order = order(
+        order(
             ofSlot: 0, pool: pool, weights: blend.weights(sessionLength: known.count),
-            limit: rules.count + excluded.count)
-        return (items(order, window: window.map(\.item), excluded: excluded, count: rules.count, desks[0]), false)
+            limit: rules.count + excluded.count, into: &desk.order)
+        return (items(excluded: excluded, count: rules.count, desk), false)
     }
 
     private func popularItems(_ count: Int) -> [ScoredItem] {
@@ -77,8 +80,8 @@ extension Engine {
     }
 
     /// Candidates wanted of the neural model.
-    func limit(_ rules: ListRules, _ excluded: ItemSet) -> Int {
-        let wanted = max(Self.rankingMax, rules.count + excluded.count)
+    func limit(_ rules: ListRules, _ excludedCount: Int) -> Int {
+        let wanted = max(Self.rankingMax, rules.count + excludedCount)
         return configuration.encoder == .ensemble ? max(Self.membersCandidatesMax, wanted) : wanted
     }
 
@@ -94,21 +97,22 @@ extension Engine {
 
     /// The best `limit` candidates of a slot, best first; more where a neural model serves alone.
     func order(
-        ofSlot slot: Int, pool: CandidatePool?, weights: Blend.Weights, limit: Int
-    ) -> [(item: ItemIndex, score: Float)] {
-        if let pool { return pool.ranked(weights, limit: limit) }
-        return members.first?.order(ofSlot: slot) ?? []
+        ofSlot slot: Int, pool: CandidatePool?, weights: Blend.Weights, limit: Int,
+        into order: inout [(item: ItemIndex, score: Float)]
+    ) {
+        if let pool { return pool.rank(weights, limit: limit, into: &order) }
+        members.first?.order(ofSlot: slot, into: &order)
     }
 
     /// The best candidates that the rules leave, with their reasons.
-    func items(
-        _ order: [(item: ItemIndex, score: Float)], window: [ItemIndex], excluded: ItemSet, count: Int, _ desk: ListDesk
-    ) -> [ScoredItem] {
+    ///
+    /// - Parameter desk: has the order of the candidates and the session's items.
+    func items(excluded: ItemSet, count: Int, _ desk: ListDesk) -> [ScoredItem] {
         guard let member = members.first else { return [] }
-        desk.explanation.begin(session: window.span, in: member.snapshot)
+        desk.explanation.begin(session: desk.items.span, in: member.snapshot)
         var items: [ScoredItem] = []
         items.reserveCapacity(count)
-        for (item, score) in order where items.count < count {
+        for (item, score) in desk.order where items.count < count {
             if excluded.contains(item) { continue }
             let reason = desk.explanation.reason(for: item, in: member.snapshot)
             items.append(
@@ -118,14 +122,14 @@ extension Engine {
     }
 
     /// Ranks every item for some sessions, by every member side by side.
-    private mutating func rank(_ queries: [SessionQuery]) throws(EngineError) {
+    private mutating func rank(_ queries: SessionQueries) throws(EngineError) {
         let members = members
         workers.forEach(members.count) { members[$0].rank(queries) }
         try settleRanking(queries)
     }
 
     /// What the last ranking left undone.
-    mutating func settleRanking(_ queries: [SessionQuery]) throws(EngineError) {
+    mutating func settleRanking(_ queries: SessionQueries) throws(EngineError) {
         for member in members where member.failure != nil {
             // Weights that give no usable state are no good: once more with the last that were.
             try rollBack(member, .notFinite)
@@ -135,13 +139,21 @@ extension Engine {
     }
 
     /// Rows that the rules take out of a list; at most twice the session's length.
-    func excludedItems(row: Int, _ exclusions: Set<Exclusion>) -> ItemSet {
+    func readExcluded(row: Int, _ exclusions: Set<Exclusion>, into excluded: inout ItemSet) {
         let session = sessions[row]
-        var excluded: [ItemIndex] = []
-        if exclusions.contains(.current), let last = session.entries.last { excluded.append(last.item) }
-        if exclusions.contains(.seen) { excluded += session.entries.map(\.item) }
-        if exclusions.contains(.purchased) { excluded += session.purchased.map(\.item) }
-        return ItemSet(excluded)
+        excluded.refill { items in
+            if exclusions.contains(.current), let last = session.entries.last { items.append(last.item) }
+            if exclusions.contains(.seen) { for entry in session.entries { items.append(entry.item) } }
+            if exclusions.contains(.purchased) { for entry in session.purchased { items.append(entry.item) } }
+        }
+    }
+
+    /// How many those are, each as often as it is named.
+    func excludedCount(row: Int, _ exclusions: Set<Exclusion>) -> Int {
+        let session = sessions[row]
+        return (exclusions.contains(.current) ? min(1, session.entries.count) : 0)
+            + (exclusions.contains(.seen) ? session.entries.count : 0)
+            + (exclusions.contains(.purchased) ? session.purchased.count : 0)
     }
 
     func recommendation(

@@ -19,6 +19,8 @@ public struct Engine: ~Copyable {
     var catalog: ItemCatalog
     /// The neural models, in the order of the configuration.
     let members: [NeuralMember]
+    /// Events that are read of a session at most: what the longest encoder reads, and its target.
+    public let windowMax: Int
     let workers: Workers
     /// One a member.
     var guards: [QualityGuard]
@@ -31,6 +33,8 @@ public struct Engine: ~Copyable {
     var pools = PoolMemory()
     /// One for each thread.
     let desks: [ListDesk]
+    /// Empty between answers: its memory is used again and again.
+    private var group = ListGroup()
     /// The last good point of each member that a checkpoint has.
     var writtenGoodPoints: [UInt32]
     /// Test-then-train quality over the newest lists, by model.
@@ -77,6 +81,7 @@ public struct Engine: ~Copyable {
                     shares: shares))
         }
         self.members = members
+        windowMax = (members.map(\.window).max() ?? 0) + 1
         guards = members.map { _ in QualityGuard(dropMax: configuration.qualityDropMax) }
         writtenGoodPoints = members.map { _ in 0 }
         desks = (0..<workers.count).map { _ in ListDesk(dimensions: dimensions) }
@@ -97,6 +102,8 @@ public struct Engine: ~Copyable {
         var answers: [EngineAnswer] = []
         answers.reserveCapacity(inputs.count)
         var group = ListGroup()
+        swap(&group, &self.group)
+        defer { swap(&group, &self.group) }
         for input in inputs {
             let isNew = input.source.offset >= watermarks[input.source.topicPartition, default: 0]
             if isNew { watermarks[input.source.topicPartition] = input.source.offset + 1 }
@@ -194,16 +201,18 @@ extension Engine {
             pools.discard(row: row)
         }
 
-        let before = window(ofRow: row)
+        let desk = desks[0]
+        readWindow(ofRow: row, into: &desk.events)
+        desk.takeItems(of: desk.events)
         let target = catalog.row(of: event.item)
-        let pool = pools.take(row: row)
-        try scoreEarlierList(row: row, window: before, pool: pool, target: target)
-        if let pool { learnBlend(pool, target: target) }
+        let hasPool = pools.take(row: row, into: &desk.earlierPool)
+        try scoreEarlierList(row: row, pool: hasPool ? desk.earlierPool : nil, target: target, desk)
+        if hasPool { learnBlend(desk.earlierPool, target: target) }
 
-        let item = try admit(event.item, after: before)
+        let item = try admit(event.item, after: desk.events)
         sequence += 1
-        for earlier in before.suffix(Yardsticks.rulesStepsMax) { touch(item: earlier.item) }
-        yardsticks.observe(item, after: before.map(\.item), session: row, at: sequence)
+        for earlier in desk.items.suffix(Yardsticks.rulesStepsMax) { touch(item: earlier) }
+        yardsticks.observe(item, after: desk.items, session: row, at: sequence)
         for member in members { member.learner.observe(item) }
 
         let entry = Session.Entry(
@@ -220,10 +229,10 @@ extension Engine {
         changes.touchItem(item)
 
         let weight = configuration.eventWeights[event.type] ?? 1
-        if weight > 0, !before.isEmpty {
-            var window = window(ofRow: row)
-            if let last = window.indices.last { window[last].value = SessionEvent.value(event.value) }
-            staged.append(window, weight: weight)
+        if weight > 0, !desk.items.isEmpty {
+            readWindow(ofRow: row, into: &desk.events)
+            if let last = desk.events.indices.last { desk.events[last].value = SessionEvent.value(event.value) }
+            staged.append(desk.events, weight: weight)
         }
     }
 
@@ -244,19 +253,22 @@ extension Engine {
     }
 
     /// The newest events of a session whose items still stand for what they were, oldest first.
-    func window(ofRow row: Int) -> [SessionEvent] {
-        window(of: sessions[row].entries.suffix(windowMax))
+    func readWindow(ofRow row: Int, into window: inout [SessionEvent]) {
+        read(sessions[row].entries.suffix(windowMax), into: &window)
     }
-
-    /// Events that are read of a session at most: what the longest encoder reads, and its target.
-    public var windowMax: Int { (members.map(\.window).max() ?? 0) + 1 }
 
     func window(of entries: ArraySlice<Session.Entry>) -> [SessionEvent] {
         var window: [SessionEvent] = []
         window.reserveCapacity(entries.count)
+        read(entries, into: &window)
+        return window
+    }
+
+    /// The same in memory that is used again and again.
+    func read(_ entries: ArraySlice<Session.Entry>, into window: inout [SessionEvent]) {
+        window.removeAll(keepingCapacity: true)
         for entry in entries where catalog.holds(entry.item, since: entry.sequence) {
             window.append(SessionEvent(item: entry.item, type: entry.type, gap: entry.gap))
         }
-        return window
     }
 }

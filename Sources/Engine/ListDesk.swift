@@ -8,7 +8,11 @@ internal import Tensors
 ///
 /// A class because an engine has one for each thread; in a shared step each part has a desk of its own.
 final class ListDesk {
-    var neighbors = SessionNeighbors.Query()
+    var query = Yardsticks.Query()
+    /// The pool of the list that an event scores.
+    var earlierPool = CandidatePool(sessionLength: 0, sequence: 0)
+    /// What the rules leave out of the list that is being made.
+    var excluded: ItemSet = []
     /// Of the pool that is being filled.
     var places = StampedPlaces()
     /// What one model says of the pool that is being filled.
@@ -16,12 +20,22 @@ final class ListDesk {
     /// Items of it that the model's ranking did not find, and their scores.
     var unscored: [ItemIndex] = []
     var laterScores: [Float] = []
+    /// A session on its way from the events that are kept of it, and its items.
+    var events: [SessionEvent] = []
+    var items: [ItemIndex] = []
+    /// The candidates of the list that is being made, best first.
+    var order: [(item: ItemIndex, score: Float)] = []
+    /// Where each model had the item that came.
+    var ranks: [(model: String, rank: Int?)] = []
+    var popular: [ItemIndex] = []
     var explanation: Explanation
     /// For each session of this desk's share the candidates, in the first ``poolCount``: filled again and again, so
     /// that a list allocates none.
     var pools: [CandidatePool] = []
     private(set) var poolCount = 0
     var made: [MadeList] = []
+    /// The rankings of all of ``made``, end to end.
+    var rankings: [ItemIndex] = []
 
     init(dimensions: Int) {
         explanation = Explanation(sessionItemsMax: Engine.explainingItemsMax, dimensions: dimensions)
@@ -39,13 +53,20 @@ final class ListDesk {
     func clear() {
         poolCount = 0
         made.removeAll(keepingCapacity: true)
+        rankings.removeAll(keepingCapacity: true)
+    }
+
+    /// Makes `items` those of the events.
+    func takeItems(of events: some Collection<SessionEvent>) {
+        items.removeAll(keepingCapacity: true)
+        for event in events { items.append(event.item) }
     }
 }
 
 /// What came of one session of a group.
 struct MadeList {
-    /// The best candidates, whatever the rules say.
-    var ranking: [ItemIndex]
+    /// The best candidates, whatever the rules say: where they stand in the desk's rankings.
+    var ranking: Range<Int>
     /// What goes out; empty where nothing does.
     var items: [ScoredItem]
     /// The pool, packed, where the user's next event scores it.

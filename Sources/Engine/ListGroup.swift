@@ -7,8 +7,6 @@ struct ListGroup {
     struct Member {
         /// The session's row.
         var row: Int
-        /// What the neural models are asked.
-        var query: SessionQuery
         var asOf: Timestamp
         var source: RecordSource
         /// Whether the user's next event scores the list, and whether it goes out.
@@ -16,10 +14,25 @@ struct ListGroup {
         var isPublished: Bool
         /// Where the answer goes.
         var place: Int
-        var excluded: ItemSet
+        /// Candidates that are ordered, so many that a list is left of them whatever the rules take out.
+        var limit: Int
     }
 
-    var members: [Member] = []
+    private(set) var members: [Member] = []
+    /// What the neural models are asked, for each member.
+    private(set) var queries = SessionQueries()
+
+    /// - Parameter window: the member's session, oldest event first.
+    mutating func append(_ member: Member, window: Span<SessionEvent>, limit: Int) {
+        members.append(member)
+        queries.append(window, limit: limit)
+    }
+
+    /// Their memory stays.
+    mutating func removeAll() {
+        members.removeAll(keepingCapacity: true)
+        queries.removeAll()
+    }
 
     var isFull: Bool { members.count == Recommender.sessionsMax }
 }

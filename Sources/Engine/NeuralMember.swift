@@ -3,12 +3,34 @@ internal import SequenceModels
 internal import Serving
 internal import Tensors
 
-/// A session whose list is wanted.
-struct SessionQuery {
-    /// Oldest event first.
-    var window: [SessionEvent]
-    /// Candidates wanted.
-    var limit: Int
+/// Sessions whose lists are wanted, each in a slot of its own. Their memory is used again and again.
+struct SessionQueries {
+    private(set) var windows = WindowList()
+    /// Candidates wanted of each.
+    private(set) var limits: [Int] = []
+
+    var count: Int { limits.count }
+
+    /// - Parameter window: oldest event first.
+    mutating func append(_ window: Span<SessionEvent>, limit: Int) {
+        windows.append(window, weight: 1)
+        limits.append(limit)
+    }
+
+    mutating func removeAll() {
+        windows.removeAll()
+        limits.removeAll(keepingCapacity: true)
+    }
+
+    /// The events of a slot, oldest first.
+    func events(_ slot: Int) -> ArraySlice<SessionEvent> { windows.events[windows.range(slot)] }
+}
+
+extension SessionQueries {
+    /// One session.
+    init(_ window: [SessionEvent], limit: Int) {
+        append(window.span, limit: limit)
+    }
 }
 
 /// One neural model of an engine: it learns on float rows, is served from int8 rows that follow, and ranks
@@ -30,8 +52,9 @@ final class NeuralMember {
     private(set) lazy var floatTwin = FloatTwin(of: self, candidatesMax: ListRules.countMax)
     /// Losses of the steps since somebody asked.
     private var (lossSum, lossCount) = (0.0, 0)
-    /// Windows that were learned again.
+    /// Windows that were learned again, and the one that comes next.
     var replayedWindows: UInt64 = 0
+    var replayed: [SessionEvent] = []
     /// What stopped the last ranking or the last half of a step: members work side by side, and the engine settles
     /// afterwards what went wrong.
     private(set) var failure: EngineError?
@@ -72,7 +95,7 @@ final class NeuralMember {
 
     /// Ranks every item for some sessions, each in a slot of its own; only the newest events that the encoder
     /// reads count. See ``failure``.
-    func rank(_ queries: [SessionQuery]) {
+    func rank(_ queries: SessionQueries) {
         beginRanking(count: queries.count)
         for share in shares.indices { rank(queries, share: share) }
         endRanking()
@@ -88,14 +111,14 @@ final class NeuralMember {
     }
 
     /// Ranks one share of the sessions.
-    func rank(_ queries: [SessionQuery], share: Int) {
+    func rank(_ queries: SessionQueries, share: Int) {
         let own = shares[share]
         own.failure = nil
         let slots = stride(from: share, to: queries.count, by: shares.count)
         do throws(TensorError) {
             var count = 0
             for slot in slots {
-                try encode(queries[slot], into: slot)
+                try encode(queries, slot)
                 count += 1
             }
             if count > 0 { own.recommender.rank(count, in: snapshot, way, reach: choice.reach) }
@@ -113,10 +136,10 @@ final class NeuralMember {
         choice.take(comparison)
     }
 
-    private func encode(_ query: SessionQuery, into slot: Int) throws(TensorError) {
-        let newest = query.window.span.extracting(last: self.window)
+    private func encode(_ queries: SessionQueries, _ slot: Int) throws(TensorError) {
+        let newest = queries.windows.events.span.extracting(queries.windows.range(slot)).extracting(last: window)
         try shares[slot % shares.count].recommender.encode(
-            newest, nil, in: snapshot, limit: query.limit, into: slot / shares.count)
+            newest, nil, in: snapshot, limit: queries.limits[slot], into: slot / shares.count)
     }
 
     /// Measures lists from now on, so that the cheaper way to find them is taken.
@@ -126,10 +149,10 @@ final class NeuralMember {
     }
 
     /// Ranks every item but some for one session, in the first slot. See ``failure``.
-    func rank(_ query: SessionQuery, excluding excluded: ItemSet) {
+    func rank(_ query: SessionQueries, excluding excluded: ItemSet) {
         failure = nil
         do throws(TensorError) {
-            try encode(query, into: 0)
+            try encode(query, 0)
             let biases = snapshot.hide(excluded)
             shares[0].recommender.rank(1, in: snapshot)
             snapshot.show(excluded, biases: biases)
@@ -144,9 +167,12 @@ final class NeuralMember {
     }
 
     /// The same as a list of items with their scores.
-    func order(ofSlot slot: Int) -> [(item: ItemIndex, score: Float)] {
+    func order(ofSlot slot: Int, into order: inout [(item: ItemIndex, score: Float)]) {
         let candidates = candidates(ofSlot: slot)
-        return (0..<candidates.count).map { (ItemIndex(candidates.index(at: $0)), candidates.score(at: $0)) }
+        order.removeAll(keepingCapacity: true)
+        for place in 0..<candidates.count {
+            order.append((ItemIndex(candidates.index(at: place)), candidates.score(at: place)))
+        }
     }
 
     /// The scores of some items for the session in `slot`.

@@ -34,13 +34,17 @@ struct PoolMemory {
         nextSlot = (nextSlot + 1) % Self.capacity
     }
 
-    mutating func take(row: Int) -> CandidatePool? {
-        guard let slot = slots[Int32(row)] else { return nil }
+    /// Hands out the pool of a row.
+    ///
+    /// - Parameter pool: becomes it, in its own memory.
+    /// - Returns: whether the row has one.
+    mutating func take(row: Int, into pool: inout CandidatePool) -> Bool {
+        guard let slot = slots[Int32(row)] else { return false }
         var reader = ByteReader(pools[slot])
         discard(row: row)
         // These are bytes of our own making, or were read when they were restored.
-        guard (try? reader.read(Int32.self)) != nil else { return nil }
-        return try? CandidatePool(from: &reader)
+        guard (try? reader.read(Int32.self)) != nil else { return false }
+        return (try? pool.read(from: &reader)) != nil
     }
 
     /// Forgets the pool of a row, where it has one.

@@ -34,6 +34,12 @@ struct Session {
         entries.append(entry)
     }
 
+    /// Keeps what the next event will score, in the memory of the one before.
+    mutating func keepRanking(_ items: ArraySlice<ItemIndex>) {
+        ranking.removeAll(keepingCapacity: true)
+        ranking.append(contentsOf: items)
+    }
+
     mutating func appendPurchase(_ entry: Entry, lengthMax: Int) {
         purchased.removeAll { $0.item == entry.item }
         if purchased.count >= lengthMax { purchased.removeFirst(purchased.count - lengthMax + 1) }

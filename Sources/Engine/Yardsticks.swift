@@ -32,22 +32,30 @@ struct Yardsticks {
         var transitions: [SequentialRules.Successor]
     }
 
+    /// The workspace of a thread that asks: nothing is allocated once it has grown, where what was answered is let go
+    /// before the next question.
+    struct Query {
+        fileprivate var neighbors = SessionNeighbors.Query()
+        fileprivate var rules: [SequentialRules.Successor] = []
+        fileprivate var transitions: [SequentialRules.Successor] = []
+    }
+
     /// - Parameters:
     ///   - window: the newest items of the session, oldest first.
     ///   - session: the row of the session, which is no neighbour of its own; any other number where it has none.
     ///   - neighborsMax: candidates of neighbours at most; nil where none are wanted.
     func candidates(
         after window: [ItemIndex], session: Int, excluding excluded: ItemSet, neighborsMax: Int?,
-        using query: inout SessionNeighbors.Query
+        using query: inout Query
     ) -> Candidates {
         var near: [SessionNeighbors.Candidate]?
         if let neighborsMax, let neighbors {
-            near = neighbors.top(neighborsMax, after: window, session: session, excluding: excluded, using: &query)
+            near = neighbors.top(neighborsMax, after: window, session: session, excluding: excluded, using: &query.neighbors)
         }
         guard let last = window.last else { return Candidates(neighbors: near, rules: [], transitions: []) }
-        return Candidates(
-            neighbors: near, rules: rules.ranked(after: last, excluding: excluded),
-            transitions: transitions.ranked(after: last, excluding: excluded))
+        rules.rank(after: last, excluding: excluded, into: &query.rules)
+        transitions.rank(after: last, excluding: excluded, into: &query.transitions)
+        return Candidates(neighbors: near, rules: query.rules, transitions: query.transitions)
     }
 
     /// What each would list, best first. Where a model knows too few items, the most popular
@@ -71,34 +79,36 @@ struct Yardsticks {
         return lists
     }
 
-    /// Where each of ``lists(count:_:excluding:)`` has an item, from 1, without making the lists; nil for a miss.
+    /// Tells where each of ``lists(count:_:excluding:)`` has an item, from 1, without making the lists: nil for a miss.
+    /// Neighbours are not asked.
     ///
-    /// - Parameter item: nil where no list can have it.
-    func ranks(of item: ItemIndex?, count: Int, _ candidates: Candidates) -> [(model: String, rank: Int?)] {
-        guard let item else { return names(candidates).map { ($0, nil) } }
-        if candidates.neighbors != nil {
-            return lists(count: count, candidates, excluding: []).map { model, list in
-                (model, list.firstIndex(of: item).map { $0 + 1 })
-            }
-        }
-        let popular = popularity.top(2 * count, excluding: [])
+    /// - Parameters:
+    ///   - item: nil where no list can have it.
+    ///   - last: the newest item of the session.
+    ///   - popular: memory to work in.
+    func tellRanks(
+        of item: ItemIndex?, after last: ItemIndex, count: Int, using popular: inout [ItemIndex],
+        _ tell: (_ model: String, _ rank: Int?) -> Void
+    ) {
+        guard let item else { return YardstickName.always.forEach { tell($0, nil) } }
+        popularity.list(2 * count, excluding: [], into: &popular)
         let fame = popular.firstIndex(of: item)
-        func rank(_ successors: ArraySlice<SequentialRules.Successor>) -> Int? {
-            if let place = successors.firstIndex(where: { $0.item == item }) { return place + 1 }
-            guard let fame else { return nil }
-            // The popular ones that the model did not name follow those that it did.
-            let ahead = popular[..<fame].count { other in !successors.contains { $0.item == other } }
-            return successors.count + ahead < count ? successors.count + ahead + 1 : nil
-        }
-        return [
-            (YardstickName.popular, fame.flatMap { $0 < count ? $0 + 1 : nil }),
-            (YardstickName.markov, rank(candidates.transitions.prefix(count))),
-            (YardstickName.rules, rank(candidates.rules.prefix(count))),
-        ]
+        tell(YardstickName.popular, fame.flatMap { $0 < count ? $0 + 1 : nil })
+        tell(YardstickName.markov, Self.rank(of: item, after: last, count: count, transitions, fame, popular))
+        tell(YardstickName.rules, Self.rank(of: item, after: last, count: count, rules, fame, popular))
     }
 
-    private func names(_ candidates: Candidates) -> [String] {
-        YardstickName.always + (candidates.neighbors == nil ? [] : YardstickName.onRequest)
+    /// Where an item stands among what follows `last` and, behind that, what is popular.
+    private static func rank(
+        of item: ItemIndex, after last: ItemIndex, count: Int, _ rules: SequentialRules, _ fame: Int?, _ popular: [ItemIndex]
+    ) -> Int? {
+        var rank = rules.rank(of: item, after: last)
+        let known = rules.count(after: last)
+        if rank == nil, let fame, known < count {
+            // The popular ones that the model did not name follow those that it did.
+            rank = 1 + known + popular[..<fame].count { rules.rank(of: $0, after: last) == nil }
+        }
+        return rank.flatMap { $0 <= count ? $0 : nil }
     }
 
     /// Neighbours that a blend looks at.

@@ -46,9 +46,26 @@ public struct Blend: Sendable, Equatable {
 
     /// The weights for sessions of one length, by the item's age.
     public struct Weights: Sendable, Equatable {
-        var byAge: [Features]
+        private var young, grown, old: Features
 
-        public subscript(age: Age) -> Features { byAge[age.rawValue] }
+        init(_ young: Features, _ grown: Features, _ old: Features) { (self.young, self.grown, self.old) = (young, grown, old) }
+
+        public internal(set) subscript(age: Age) -> Features {
+            get {
+                switch age {
+                case .young: young
+                case .grown: grown
+                case .old: old
+                }
+            }
+            set {
+                switch age {
+                case .young: young = newValue
+                case .grown: grown = newValue
+                case .old: old = newValue
+                }
+            }
+        }
     }
 
     /// Sessions of 1, 2, 3 to 4, 5 to 9, and more items.
@@ -89,7 +106,7 @@ public struct Blend: Sendable, Equatable {
     /// The weights for a session of `length` items.
     public func weights(sessionLength length: Int) -> Weights {
         let first = Self.bucket(length) * Age.allCases.count
-        return Weights(byAge: Array(weights[first..<first + Age.allCases.count]))
+        return Weights(weights[first], weights[first + 1], weights[first + 2])
     }
 
     public static func score(_ features: Features, _ weights: Features) -> Float { (features * weights).sum() }
@@ -105,14 +122,14 @@ public struct Blend: Sendable, Equatable {
         for (features, age) in zip(pool, ages) { best = max(best, Self.score(features, weights[first + age.rawValue])) }
         var sum: Float = 0
         // The sum over the candidates of each age, weighted by their probabilities.
-        var means = [Features](repeating: Features(repeating: 0), count: Age.allCases.count)
+        var means = Weights(.zero, .zero, .zero)
         for (features, age) in zip(pool, ages) {
             let probability = exp(Self.score(features, weights[first + age.rawValue]) - best)
             sum += probability
-            means[age.rawValue] += probability * features
+            means[age] += probability * features
         }
         for age in Age.allCases {
-            var gradient = means[age.rawValue] / sum
+            var gradient = means[age] / sum
             if ages[target] == age { gradient -= pool[target] }
             let place = first + age.rawValue
             accumulators[place] += gradient * gradient

@@ -69,7 +69,10 @@ final class GradientShare {
     /// The gradient of the share's windows, as they were added.
     func computeGradients(_ table: borrowing EmbeddingTable, _ negatives: NegativeSample, distillation: Float) {
         encoder.clearGradients()
-        for part in batch.parts(positionsMax: distiller == nil ? Self.partPositionsMax : positionCount) {
+        let positionsMax = distiller == nil ? Self.partPositionsMax : positionCount
+        var part = batch.part(from: 0, positionsMax: positionsMax)
+        while !part.isEmpty {
+            defer { part = batch.part(from: part.upperBound, positionsMax: positionsMax) }
             batch.arrange(part)
             for item in batch.inputs { table.prefetch(item) }
             for item in batch.targets { table.prefetch(item) }

@@ -41,6 +41,13 @@ public struct PopularityRanking: Sendable {
     public func top(_ count: Int, excluding excluded: ItemSet) -> [ItemIndex] {
         var items: [ItemIndex] = []
         items.reserveCapacity(count)
+        list(count, excluding: excluded, into: &items)
+        return items
+    }
+
+    /// The same in memory that is used again and again.
+    public func list(_ count: Int, excluding excluded: ItemSet, into items: inout [ItemIndex]) {
+        items.removeAll(keepingCapacity: true)
         var first = 0
         while items.count < count, first < order.count, counts[Int(order[first])] > 0 {
             var end = first + 1
@@ -49,7 +56,6 @@ public struct PopularityRanking: Sendable {
             appendLowest(order[first..<end], excluding: excluded, to: &items, count: count)
             first = end
         }
-        return items
     }
 
     /// Equals that are looked at for one list: a list costs the same however many items there are.

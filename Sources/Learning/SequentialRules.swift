@@ -43,16 +43,33 @@ public struct SequentialRules: Sendable {
 
     /// What is known to follow `last`, with its weight, strongest first. Equal weights: the lower index is ahead.
     public func ranked(after last: ItemIndex, excluding excluded: ItemSet) -> [Successor] {
-        rules(after: last, excluding: excluded).sorted { left, right in
+        var ranked: [Successor] = []
+        rank(after: last, excluding: excluded, into: &ranked)
+        return ranked
+    }
+
+    /// The same in memory that is used again and again.
+    public func rank(after last: ItemIndex, excluding excluded: ItemSet, into ranked: inout [Successor]) {
+        ranked.removeAll(keepingCapacity: true)
+        guard Int(last) < successors.count else { return }
+        for successor in successors[Int(last)] where excluded.isEmpty || !excluded.contains(successor.item) {
+            ranked.append(successor)
+        }
+        ranked.sort { left, right in
             left.weight != right.weight ? left.weight > right.weight : left.item < right.item
         }
     }
 
-    /// What is known to follow `last`, with its weight, in any order.
-    public func rules(after last: ItemIndex, excluding excluded: ItemSet) -> [Successor] {
-        guard Int(last) < successors.count else { return [] }
+    /// How many items are known to follow `last`.
+    public func count(after last: ItemIndex) -> Int { Int(last) < successors.count ? successors[Int(last)].count : 0 }
+
+    /// Where `item` stands in ``ranked(after:excluding:)`` with nothing left out, from 1, without making the list; nil
+    /// where it is not known to follow.
+    public func rank(of item: ItemIndex, after last: ItemIndex) -> Int? {
+        guard Int(last) < successors.count else { return nil }
         let known = successors[Int(last)]
-        return excluded.count == 0 ? known : known.filter { !excluded.contains($0.item) }
+        guard let own = known.first(where: { $0.item == item }) else { return nil }
+        return 1 + known.count { $0.weight > own.weight || ($0.weight == own.weight && $0.item < item) }
     }
 
     /// Forgets the rules of an item whose row goes to another.

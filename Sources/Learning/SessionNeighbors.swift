@@ -124,7 +124,9 @@ public struct SessionNeighbors: Sendable {
             left.score != right.score ? left.score > right.score : left.item < right.item
         }
         query.candidates.keepFirst(count, by: order)
-        return query.candidates.sorted(by: order)
+        query.candidates.sort(by: order)
+        // Shared with the workspace: no copy where it is let go before the next question.
+        return query.candidates
     }
 
     /// Sessions that are remembered of an item, those that are gone included.

@@ -4,7 +4,7 @@
 /// seen thousands.
 public struct ItemSet: Sendable, ExpressibleByArrayLiteral {
     /// In the order in which they were given, each as often.
-    public let members: [ItemIndex]
+    public private(set) var members: [ItemIndex]
     /// One bit an item, from item 0 to the highest member; empty where the members are few.
     private var bits: [UInt64] = []
 
@@ -12,8 +12,22 @@ public struct ItemSet: Sendable, ExpressibleByArrayLiteral {
 
     public init(_ members: [ItemIndex]) {
         self.members = members
+        mark()
+    }
+
+    /// Becomes another set in the same memory.
+    ///
+    /// - Parameter body: appends the members.
+    public mutating func refill(_ body: (inout [ItemIndex]) -> Void) {
+        members.removeAll(keepingCapacity: true)
+        body(&members)
+        mark()
+    }
+
+    private mutating func mark() {
+        bits.removeAll(keepingCapacity: true)
         guard members.count > Self.comparedMax, let highest = members.max() else { return }
-        bits = [UInt64](repeating: 0, count: Int(highest) / 64 + 1)
+        bits.append(contentsOf: repeatElement(0, count: Int(highest) / 64 + 1))
         for member in members { bits[Int(member) / 64] |= 1 << UInt64(member % 64) }
     }
 

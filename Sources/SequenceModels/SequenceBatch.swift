@@ -87,21 +87,15 @@ public struct SequenceBatch: Sendable {
         eventRecents.append(start..<recentItems.count)
     }
 
-    /// Parts of at most so many positions, or of one window, in the order in which windows were added.
-    ///
-    /// - Returns: the windows of each.
-    public func parts(positionsMax: Int) -> [Range<Int>] {
-        var parts: [Range<Int>] = []
-        var (first, count) = (0, 0)
-        for (window, place) in windows.enumerated() {
-            if window > first, count + place.length > positionsMax {
-                parts.append(first..<window)
-                (first, count) = (window, 0)
-            }
-            count += place.length
+    /// The windows from `first` on that have at most so many positions together, one at least: the next part of the
+    /// batch, in the order in which windows were added. Empty behind the last.
+    public func part(from first: Int, positionsMax: Int) -> Range<Int> {
+        var (end, count) = (first, 0)
+        while end < windows.count, end == first || count + windows[end].length <= positionsMax {
+            count += windows[end].length
+            end += 1
         }
-        if first < windows.count { parts.append(first..<windows.count) }
-        return parts
+        return first..<end
     }
 
     /// Lays the positions out. Call after the last window was added.

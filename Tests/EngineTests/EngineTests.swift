@@ -158,7 +158,7 @@ import Testing
         let gone = engine.row(of: Fixture.item("old"))
         #expect(gone == nil)
         let row = try #require(engine.sessions.row(of: Fixture.user("u")))
-        let window = engine.window(ofRow: row)
+        let window = engine.window(of: engine.sessions[row].entries.suffix(engine.windowMax))
         #expect(window.isEmpty)
     }
 

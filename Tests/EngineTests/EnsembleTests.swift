@@ -1,5 +1,6 @@
 import Events
 import Learning
+import SequenceModels
 import Tensors
 import Testing
 
@@ -112,8 +113,11 @@ import Testing
         // Equal in what neither is known for: the lower row is ahead.
         #expect(pool.rank(at: 0, by: Blend.Feature.isSeen) == 2 && pool.rank(at: 1, by: Blend.Feature.isSeen) == 1)
         // The weights at the start: neighbours 1, rules a half.
-        #expect(pool.ranked(Blend().weights(sessionLength: 2), limit: 5).map(\.item) == [3, 7])
-        #expect(pool.ranked(Blend().weights(sessionLength: 2), limit: 1).map(\.item) == [3])
+        var order: [(item: ItemIndex, score: Float)] = []
+        for (limit, items) in [(5, [3, 7]), (1, [3])] as [(Int, [ItemIndex])] {
+            pool.rank(Blend().weights(sessionLength: 2), limit: limit, into: &order)
+            #expect(order.map(\.item) == items)
+        }
         let (both, one) = (pool.features[1], pool.features[0])
         #expect(both[Blend.Feature.rules] == 0 && one[Blend.Feature.rules] == Blend.logShare(0))
         #expect(both[Blend.Feature.constant] == 1 && one[Blend.Feature.constant] == 1)
@@ -123,9 +127,11 @@ import Testing
         var memory = PoolMemory()
         for row in 0..<5000 { memory.keep(CandidatePool(sessionLength: row, sequence: 0).bytes(row: Int32(row % 4500)), row: row % 4500) }
         // Rows 0...499 came twice, the newest time last; what came before the newest 4096 is gone.
-        #expect(memory.take(row: 10)?.sessionLength == 4510)
-        #expect(memory.take(row: 10) == nil)
-        #expect(memory.take(row: 600) == nil)
-        #expect(memory.take(row: 1000)?.sessionLength == 1000)
+        var pool = CandidatePool(sessionLength: 0, sequence: 0)
+        func length(row: Int) -> Int? { memory.take(row: row, into: &pool) ? pool.sessionLength : nil }
+        #expect(length(row: 10) == 4510)
+        #expect(length(row: 10) == nil)
+        #expect(length(row: 600) == nil)
+        #expect(length(row: 1000) == 1000)
     }
 }

@@ -6,10 +6,10 @@ import Testing
 
 @Suite struct YardstickTests {
     /// Ranks are told without making the lists; they are those of the lists.
-    @Test(arguments: [false, true]) func ranksAreThoseOfTheLists(withNeighbors: Bool) throws {
-        var yardsticks = Yardsticks(withNeighbors: withNeighbors ? 20 : nil)
+    @Test func ranksAreThoseOfTheLists() throws {
+        var yardsticks = Yardsticks(withNeighbors: nil)
         var generator = SeededGenerator(seed: 5)
-        var query = SessionNeighbors.Query()
+        var query = Yardsticks.Query()
         var sessions = [[ItemIndex]](repeating: [], count: 30)
         var found = 0
         for sequence in 1...3000 {
@@ -18,9 +18,14 @@ import Testing
             let item = ItemIndex(min(generator.next(below: 200), generator.next(below: 200)))
             if sequence % 5 == 0, let last = sessions[session].last {
                 let candidates = yardsticks.candidates(
-                    after: [last], session: session, excluding: [], neighborsMax: withNeighbors ? 50 : nil, using: &query)
+                    after: [last], session: session, excluding: [], neighborsMax: nil, using: &query)
+                func told(of item: ItemIndex?, count: Int) -> [(model: String, rank: Int?)] {
+                    var (ranks, popular): ([(model: String, rank: Int?)], [ItemIndex]) = ([], [])
+                    yardsticks.tellRanks(of: item, after: last, count: count, using: &popular) { ranks.append(($0, $1)) }
+                    return ranks
+                }
                 for count in [1, 5, 20] {
-                    let ranks = yardsticks.ranks(of: item, count: count, candidates)
+                    let ranks = told(of: item, count: count)
                     let lists = yardsticks.lists(count: count, candidates, excluding: [])
                     #expect(ranks.count == lists.count && Set(ranks.map(\.model)) == Set(lists.keys))
                     for (name, rank) in ranks {
@@ -28,7 +33,7 @@ import Testing
                         #expect(rank == expected, "\(name) at \(sequence)")
                         if expected != nil { found += 1 }
                     }
-                    #expect(yardsticks.ranks(of: nil, count: count, candidates).allSatisfy { $0.rank == nil })
+                    #expect(told(of: nil, count: count).allSatisfy { $0.rank == nil })
                 }
             }
             yardsticks.observe(item, after: Array(sessions[session].suffix(10)), session: session, at: UInt64(sequence))

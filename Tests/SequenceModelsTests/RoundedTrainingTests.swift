@@ -78,7 +78,8 @@ import Testing
         let windows = EncoderSubject.windows((0..<30).map { 1 + $0 % 7 }, seed: 13)
         var batch = SequenceBatch(positionsMax: 400)
         for window in windows { batch.append((window + [SessionEvent(item: 0)]).span) { _ in 1 } }
-        let parts = batch.parts(positionsMax: 25)
+        var parts: [Range<Int>] = []
+        while case let part = batch.part(from: parts.last?.upperBound ?? 0, positionsMax: 25), !part.isEmpty { parts.append(part) }
         #expect(parts.count > 3 && parts.first?.lowerBound == 0 && parts.last?.upperBound == windows.count)
         for (before, after) in zip(parts, parts.dropFirst()) { #expect(before.upperBound == after.lowerBound) }
 

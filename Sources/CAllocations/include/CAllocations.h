@@ -7,4 +7,7 @@
 // allocator counted (malloc, calloc, realloc and the aligned ones).
 uint64_t ca_allocations(void);
 
+// The same of the calling thread alone, for where others work beside it.
+uint64_t ca_thread_allocations(void);
+
 #endif

@@ -1,0 +1,58 @@
+import CAllocations
+import Engine
+import Events
+import SequenceModels
+import Testing
+
+/// Blocks of memory that an event asks for once everything has grown: what leaves the engine, and nothing else.
+@Suite struct AllocationTests {
+    private static let partition = TopicPartition(topic: "events", partition: 0)
+    private static let batch = 16
+
+    /// Users go about few items: every rule, session and list has been as long as it gets.
+    private struct Visits {
+        var generator = SeededGenerator(seed: 5)
+        var offset: Int64 = 0
+
+        mutating func next() throws -> EngineInput {
+            offset += 1
+            let user = try #require(UserID("u\(generator.next(below: 20))"))
+            let item = try #require(ItemID("i\(generator.next(below: 30))"))
+            let event = Event(user: user, item: item, timestamp: Timestamp(milliseconds: 1_767_225_600_000 + 1000 * offset))
+            return EngineInput(
+                content: .event(event), source: RecordSource(topicPartition: AllocationTests.partition, offset: offset),
+                wantsAnswer: true)
+        }
+    }
+
+    /// - Parameter allowed: one for the items of a list; with the ensemble one more for the candidates that are kept
+    ///   until the user's next event. Fractions are of what comes once a batch.
+    @Test(
+        .enabled(if: !_isDebugAssertConfiguration(), "in a debug build closures and generics ask for memory"),
+        arguments: [(EngineConfiguration.Encoder.gru, 1.5), (.ensemble, 2.5)])
+    func anEventAsksForWhatLeavesTheEngine(encoder: EngineConfiguration.Encoder, allowed: Double) throws {
+        var configuration = EngineConfiguration()
+        (configuration.encoder, configuration.threads) = (encoder, 1)
+        (configuration.learner.dimensions, configuration.learner.itemsMax, configuration.usersMax) = (16, 100, 100)
+        configuration.learner.temperature = 0.08
+        configuration.sessionLengthMax = 30
+        var engine = try Engine(configuration)
+        var visits = Visits()
+        func step() throws -> UInt64 {
+            let inputs = try (0..<Self.batch).map { _ in try visits.next() }
+            let before = ca_thread_allocations()
+            let answers = try engine.answer(inputs, now: Timestamp(milliseconds: 0))
+            try engine.learn(replay: .configured, batch: 4)
+            let asked = ca_thread_allocations() - before
+            #expect(answers.count == Self.batch)
+            return asked
+        }
+        for _ in 0..<400 { _ = try step() }
+        var asked: UInt64 = 0
+        for _ in 0..<100 { asked += try step() }
+        let each = Double(asked) / Double(100 * Self.batch)
+        #expect(each <= allowed, "\(each) an event")
+        // The counter is there: a list's items cannot come from nowhere.
+        #expect(each >= 1)
+    }
+}

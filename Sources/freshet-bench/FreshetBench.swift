@@ -13,6 +13,6 @@ struct FreshetBench: ParsableCommand {
                      freshet-bench simulate --seeds 10000
                      freshet-bench soak --events 10000000
             """,
-        subcommands: [Measure.self, Simulate.self, Soak.self],
+        subcommands: [Measure.self, Simulate.self, Soak.self, Work.self],
         defaultSubcommand: Measure.self)
 }

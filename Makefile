@@ -20,8 +20,8 @@ build: packages swift
 	swift build -c release --product freshet
 
 # Numeric code is slow without optimization: the tests are built as the product is, in a folder of their
-# own, because what can be tested is compiled otherwise than what is shipped.
-# Valgrind counts what an event costs in instructions.
+# own, because what can be tested is compiled otherwise than what is shipped. Valgrind counts what an event costs in
+# instructions.
 test: PACKAGES += binutils valgrind
 test: packages swift
 	swift test -c release -Xswiftc -enable-testing --scratch-path .build-test

@@ -1,5 +1,4 @@
 internal import Events
-internal import Learning
 internal import SequenceModels
 internal import Serving
 internal import Tensors

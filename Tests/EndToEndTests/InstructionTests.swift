@@ -28,6 +28,20 @@ import Testing
             #expect(thousands > 1)
         }
 
+        @Test(arguments: [["--encoder", "markov"], ["--events", "-1"], ["--items", "0"]])
+        func workThatIsNoneIsRefused(arguments: [String]) throws {
+            let process = Process()
+            let errors = Pipe()
+            process.executableURL = URL(fileURLWithPath: Executable.path + "-bench")
+            process.arguments = ["work"] + arguments
+            process.standardError = errors
+            try process.run()
+            let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 64)
+            #expect(text.contains(arguments[1]) || text.contains(arguments[0]), "\(text)")
+        }
+
         private func instructions(_ program: String, _ encoder: String, events: Int) throws -> Int {
             let process = Process()
             let errors = Pipe()

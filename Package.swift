@@ -89,7 +89,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "Evaluation", dependencies: ["Events", "Checkpoints", "Engine", "Learning", "SequenceModels", "Tensors"],
+            name: "Evaluation", dependencies: ["Events", "Checkpoints", "Engine", "Learning", "SequenceModels", "Serving", "Tensors"],
             swiftSettings: strict),
 
         .target(
@@ -163,7 +163,7 @@ let package = Package(
         .testTarget(
             name: "DeliveryTests",
             dependencies: ["Delivery", "Checkpoints", "Engine", "Events", "StateStore", "Streaming", "Telemetry"]),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Engine", "Events", "HTTPService", "StateStore", "Streaming", "Telemetry"]),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Engine", "Events", "HTTPService", "Settings", "StateStore", "Streaming", "Telemetry"]),
     ],
     cxxLanguageStandard: .cxx17
 )

@@ -39,6 +39,7 @@ extension EngineConfiguration {
         learner.rate = Float(settings.learning.rate)
         learner.denseRate = Float(settings.learning.denseRate)
         learner.seed = UInt64(settings.learning.seed)
+        keepsKeysAndValues = !settings.learning.isReproducible
         sessionLengthMax = settings.sessions.length
         recentIDsMax = settings.recentIDsMax
         usersMax = settings.sessions.usersMax

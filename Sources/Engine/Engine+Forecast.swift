@@ -22,7 +22,7 @@ extension Engine {
         let candidates = yardsticks.candidates(
             after: items, session: row ?? Self.noRow, excluding: excluded, neighborsMax: Yardsticks.blendedMax,
             using: &desks[0].query)
-        let query = SessionQueries(window, limit: max(Self.membersCandidatesMax, question.count))
+        let query = SessionQueries(window, limit: max(Self.membersCandidatesMax, question.count), mark: question.mark)
         let members = members
         workers.forEach(members.count) { members[$0].rank(query, excluding: excluded) }
         for member in members { if let failure = member.failure { throw failure } }

@@ -25,7 +25,7 @@ extension Engine {
             .init(
                 row: row, asOf: asOf, source: input.source, isKept: isNew, isPublished: input.wantsAnswer, place: place,
                 limit: max(Self.rankingMax, configuration.rules.count + excluded)),
-            window: desk.events.span, limit: limit(configuration.rules, excluded))
+            window: desk.events.span, limit: limit(configuration.rules, excluded), mark: sessions[row].mark(row: row))
     }
 
     /// Makes the lists of a group, of everything that was staged until now. Each ranking is kept to be scored by the
@@ -60,7 +60,7 @@ extension Engine {
         let counts = configuration.encoder == .ensemble
         let neuralShares = members.first?.shareCount ?? 0
         let neuralParts = members.count * neuralShares
-        for member in members { member.beginRanking(count: queries.count) }
+        for member in members { member.beginRanking(queries) }
         workers.forEach(neuralParts + (counts ? shares : 0)) { part in
             if part < neuralParts { return members[part / neuralShares].rank(queries, share: part % neuralShares) }
             let share = part - neuralParts

@@ -53,9 +53,8 @@ extension Engine {
     public mutating func adopt(_ kept: KeptSession, readingFrom next: Int64) throws(EngineError) {
         if let row = sessions.rowToAdmit(kept.user) { preserve(userRow: row) }
         let (row, left) = sessions.admit(kept.user)
-        yardsticks.remove(session: row)
+        discard(session: row)
         if let left { changes.removeUser(left) }
-        pools.discard(row: row)
         sessions[row].ranking = []
         sessions[row].entries = try adopt(kept.events).suffix(sessions.lengthMax)
         sessions[row].purchased = try adopt(kept.purchased).suffix(sessions.lengthMax)

@@ -78,7 +78,7 @@ public struct Engine: ~Copyable {
         for kind in configuration.neuralMembers {
             members.append(
                 try NeuralMember(configuration.learner(of: kind), index: configuration.index, candidatesMax: ListRules.countMax + excludedMax,
-                    shares: shares))
+                    shares: shares, keepsKeysAndValues: configuration.keepsKeysAndValues))
         }
         self.members = members
         windowMax = (members.map(\.window).max() ?? 0) + 1
@@ -160,10 +160,16 @@ public struct Engine: ~Copyable {
     public mutating func forget(_ user: UserID) -> Bool {
         if let row = sessions.row(of: user) { preserve(userRow: row) }
         guard let row = sessions.remove(user) else { return false }
-        yardsticks.remove(session: row)
-        pools.discard(row: row)
+        discard(session: row)
         changes.removeUser(user)
         return true
+    }
+
+    /// Leaves nothing of what the models know of a session that is gone.
+    mutating func discard(session row: Int) {
+        yardsticks.remove(session: row)
+        pools.discard(row: row)
+        for member in members { member.forget(session: row) }
     }
 
     /// Hands in a stopwatch, with which the cheaper way to find lists is chosen. Without one lists are exact
@@ -197,8 +203,7 @@ extension Engine {
         let (row, left) = sessions.admit(event.user)
         if let left {
             changes.removeUser(left)
-            yardsticks.remove(session: row)
-            pools.discard(row: row)
+            discard(session: row)
         }
 
         let desk = desks[0]

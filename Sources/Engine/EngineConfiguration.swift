@@ -14,6 +14,9 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var threads = 1
     /// How lists are found among the items.
     public var index = IndexMode.automatic
+    /// Whether attention goes on, for a few events of a session, from the keys and values of the list before, which are of
+    /// weights that are a little older: lists then depend on which lists were made before, and a restart forgets that.
+    public var keepsKeysAndValues = false
     /// Newest events kept a user.
     public var sessionLengthMax = 50
     public var usersMax = 1_000_000

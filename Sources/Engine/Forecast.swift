@@ -1,5 +1,6 @@
 public import Events
 public import SequenceModels
+public import Serving
 
 /// What is asked in a back-test: what comes after these events of a user?
 public struct ForecastQuestion: Sendable {
@@ -15,6 +16,8 @@ public struct ForecastQuestion: Sendable {
     public var excluded: [ItemIndex]
     /// Whether the blend's candidates are kept, to learn its weights when the user's next event is learned.
     public var keepsPool: Bool
+    /// How far the events go, counted by whoever asks, where an encoder may go on from an earlier question.
+    public var mark: SessionMark?
     /// Items whose scores are wanted beside the lists.
     public var probes: [ItemIndex] = []
     /// The item that came: each encoder's loss on it is told, where it is asked in float.

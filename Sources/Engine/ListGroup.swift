@@ -22,10 +22,12 @@ struct ListGroup {
     /// What the neural models are asked, for each member.
     private(set) var queries = SessionQueries()
 
-    /// - Parameter window: the member's session, oldest event first.
-    mutating func append(_ member: Member, window: Span<SessionEvent>, limit: Int) {
+    /// - Parameters:
+    ///   - window: the member's session, oldest event first.
+    ///   - mark: how far it goes.
+    mutating func append(_ member: Member, window: Span<SessionEvent>, limit: Int, mark: SessionMark?) {
         members.append(member)
-        queries.append(window, limit: limit)
+        queries.append(window, limit: limit, mark: mark)
     }
 
     /// Their memory stays.

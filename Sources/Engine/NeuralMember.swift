@@ -8,18 +8,24 @@ struct SessionQueries {
     private(set) var windows = WindowList()
     /// Candidates wanted of each.
     private(set) var limits: [Int] = []
+    /// Whose each is, where it may go on from what is kept of an earlier one.
+    private(set) var marks: [SessionMark?] = []
 
     var count: Int { limits.count }
 
-    /// - Parameter window: oldest event first.
-    mutating func append(_ window: Span<SessionEvent>, limit: Int) {
+    /// - Parameters:
+    ///   - window: oldest event first.
+    ///   - mark: nil where nothing is to be kept of the session.
+    mutating func append(_ window: Span<SessionEvent>, limit: Int, mark: SessionMark?) {
         windows.append(window, weight: 1)
         limits.append(limit)
+        marks.append(mark)
     }
 
     mutating func removeAll() {
         windows.removeAll()
         limits.removeAll(keepingCapacity: true)
+        marks.removeAll(keepingCapacity: true)
     }
 
     /// The events of a slot, oldest first.
@@ -28,8 +34,8 @@ struct SessionQueries {
 
 extension SessionQueries {
     /// One session.
-    init(_ window: [SessionEvent], limit: Int) {
-        append(window.span, limit: limit)
+    init(_ window: [SessionEvent], limit: Int, mark: SessionMark? = nil) {
+        append(window.span, limit: limit, mark: mark)
     }
 }
 
@@ -48,6 +54,8 @@ final class NeuralMember {
     private var isTimed = false
     /// How the lists under way are made.
     private var way = RankingChoice.Way.exact
+    /// How each of their sessions is encoded.
+    private var steps: [KeptStep?] = []
     /// Made when it is first asked: only a back-test needs it.
     private(set) lazy var floatTwin = FloatTwin(of: self, candidatesMax: ListRules.countMax)
     /// Losses of the steps since somebody asked.
@@ -65,14 +73,17 @@ final class NeuralMember {
 
     var name: String { kind.rawValue }
 
-    /// - Parameter shares: threads that rank side by side at most.
+    /// - Parameters:
+    ///   - shares: threads that rank side by side at most.
+    ///   - keepsKeysAndValues: of sessions that come with a mark.
     init(
-        _ configuration: LearnerConfiguration, index: IndexMode, candidatesMax: Int, shares: Int
+        _ configuration: LearnerConfiguration, index: IndexMode, candidatesMax: Int, shares: Int, keepsKeysAndValues: Bool
     ) throws(EngineError) {
         kind = configuration.encoder
         learner = Learner(configuration)
         snapshot = Snapshot(capacity: configuration.itemsMax, serving: learner.encoder, index: index, shares: shares)
         snapshot.temperature = configuration.temperature
+        if keepsKeysAndValues { snapshot.keepKeysAndValues(of: learner.encoder, lengthMax: configuration.window) }
         choice = RankingChoice(mode: index)
         self.shares = (0..<shares).map {
             RankingShare(Recommender(dimensions: configuration.dimensions, candidatesMax: candidatesMax, share: $0))
@@ -96,7 +107,7 @@ final class NeuralMember {
     /// Ranks every item for some sessions, each in a slot of its own; only the newest events that the encoder
     /// reads count. See ``failure``.
     func rank(_ queries: SessionQueries) {
-        beginRanking(count: queries.count)
+        beginRanking(queries)
         for share in shares.indices { rank(queries, share: share) }
         endRanking()
     }
@@ -104,10 +115,20 @@ final class NeuralMember {
     /// Shares that the sessions are divided into.
     var shareCount: Int { shares.count }
 
-    /// Settles how so many sessions are ranked; then comes every share, side by side or not, then `endRanking`.
-    func beginRanking(count: Int) {
+    /// Settles how some sessions are ranked; then comes every share, side by side or not, then `endRanking`.
+    func beginRanking(_ queries: SessionQueries) {
         failure = nil
-        way = snapshot.hasCompleteIndex ? choice.next(isTimed: isTimed, count: count) : .exact
+        way = snapshot.hasCompleteIndex ? choice.next(isTimed: isTimed, count: queries.count) : .exact
+        plan(queries)
+    }
+
+    private func plan(_ queries: SessionQueries) {
+        steps.removeAll(keepingCapacity: true)
+        snapshot.beginRound()
+        for slot in 0..<queries.count {
+            let length = min(queries.windows.range(slot).count, window)
+            steps.append(snapshot.plan(queries.marks[slot], length: length, version: learner.version))
+        }
     }
 
     /// Ranks one share of the sessions.
@@ -139,7 +160,7 @@ final class NeuralMember {
     private func encode(_ queries: SessionQueries, _ slot: Int) throws(TensorError) {
         let newest = queries.windows.events.span.extracting(queries.windows.range(slot)).extracting(last: window)
         try shares[slot % shares.count].recommender.encode(
-            newest, nil, in: snapshot, limit: queries.limits[slot], into: slot / shares.count)
+            newest, steps[slot], in: snapshot, limit: queries.limits[slot], into: slot / shares.count)
     }
 
     /// Measures lists from now on, so that the cheaper way to find them is taken.
@@ -151,6 +172,7 @@ final class NeuralMember {
     /// Ranks every item but some for one session, in the first slot. See ``failure``.
     func rank(_ query: SessionQueries, excluding excluded: ItemSet) {
         failure = nil
+        plan(query)
         do throws(TensorError) {
             try encode(query, 0)
             let biases = snapshot.hide(excluded)
@@ -259,8 +281,12 @@ final class NeuralMember {
     func rollBack(touched: (ItemIndex) -> Void) throws(EngineError) {
         for item in learner.changedSinceGood { touched(item) }
         try refreshItems(learner.rollBack())
+        snapshot.forgetSessions()
         try refreshEncoder()
     }
+
+    /// A session is gone, or somebody else's from now on.
+    func forget(session: Int) { snapshot.forget(session: session) }
 
     func refreshItem(_ item: ItemIndex) throws(EngineError) { try refreshItems([item]) }
 

@@ -1,5 +1,6 @@
 internal import Events
 internal import SequenceModels
+internal import Serving
 
 /// What is kept of one user: the newest events, what was purchased, and the list that the next event
 /// will score.
@@ -32,6 +33,12 @@ struct Session {
     mutating func append(_ entry: Entry, lengthMax: Int) {
         if entries.count >= lengthMax { entries.removeFirst(entries.count - lengthMax + 1) }
         entries.append(entry)
+    }
+
+    /// How far the session goes, which is in the table's `row`; nil where it has no event.
+    func mark(row: Int) -> SessionMark? {
+        guard let newest = entries.last else { return nil }
+        return SessionMark(session: row, newest: newest.sequence, previous: entries.dropLast().last?.sequence)
     }
 
     /// Keeps what the next event will score, in the memory of the one before.

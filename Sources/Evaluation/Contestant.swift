@@ -3,6 +3,7 @@ internal import Engine
 internal import Events
 internal import Learning
 internal import SequenceModels
+internal import Serving
 
 /// How much of what could be learned a contestant has learned.
 enum Freshness: Equatable, Sendable {
@@ -132,9 +133,14 @@ final class Contestant {
         case .purchased, nil: break
         }
         let newest = trail.suffix(engine.windowMax + 1).map { history[Int($0)] }
-        return ForecastQuestion(
+        var question = ForecastQuestion(
             user: history[place].user, events: newest, sessionLength: trail.count,
             count: PrequentialQuality.rankMax, excluded: excluded, keepsPool: keepsPool)
+        if let last = trail.last {
+            question.mark = SessionMark(
+                session: history.userNumber(at: place), newest: UInt32(last), previous: trail.dropLast().last.map(UInt32.init))
+        }
+        return question
     }
 
     /// The mean loss of each encoder over its steps since the last call.

@@ -7,17 +7,13 @@ internal import Tensors
 ///
 /// Positions are told by distance, so that what is kept does not depend on where the window began: the newest event
 /// takes the place of the one that slides out. It was made of older weights, though, and of events that have slid out
-/// since; so all is made anew, of the whole window, after ``KeptLimits/ageMax`` events of the stream or
-/// ``KeptLimits/stepsMax`` of the session.
+/// since; so all is made anew, of the whole window, after ``KeptLimits/versionsMax`` versions of the weights or
+/// ``KeptLimits/stepsMax`` events of the session.
 ///
 /// Bounded: sessions share sets of eight places, by their row, and the least recently active of a set leaves for a new
 /// one. Who goes on from what is settled by `plan`, question by question, on one thread; encoders of several threads may
 /// then follow their steps side by side, since no two of a round share a place. What is kept thus depends on the
 /// questions and their rounds alone.
-///
-/// The engine does not keep them yet. On rsc15 and serenade lists stayed as good, but on the first 60,000 events of ml-1m,
-/// with windows of 50, attention lost .3% of its HR@20 with one step, .45% with four, 1% with sixteen; fewer events of the
-/// stream in between, or none that slid out, did not help.
 ///
 /// A class because those encoders share it.
 final class KeyValueCache {
@@ -33,9 +29,10 @@ final class KeyValueCache {
     private struct Entry {
         /// The session's row; negative where the place is free.
         var session = -1
-        /// The number of the newest event that is in, and of the newest when all were made together.
+        /// The number of the newest event that is in.
         var newest: UInt32 = 0
-        var whole: UInt32 = 0
+        /// The version of the weights when all were made together.
+        var version: UInt64 = 0
         /// Events that are in, and the place of the newest in the ring.
         var count = 0
         var place = 0
@@ -66,21 +63,25 @@ final class KeyValueCache {
 
     /// How a window is encoded; nil where nothing is kept of it, before or after.
     ///
-    /// - Parameter length: events of the window, at most L.
-    func plan(_ mark: SessionMark, length: Int) -> KeptStep? {
+    /// - Parameters:
+    ///   - length: events of the window, at most L.
+    ///   - version: of the weights; rises by one a step of learning.
+    func plan(_ mark: SessionMark, length: Int, version: UInt64) -> KeptStep? {
         guard length >= limits.lengthMin else { return nil }
         let kept = slot(of: mark.session)
-        if let kept, entries[kept].lastUse != round, let step = next(mark, length: length, slot: kept) { return step }
+        if let kept, entries[kept].lastUse != round, let step = next(mark, length: length, version: version, slot: kept) {
+            return step
+        }
         guard let slot = kept ?? leastRecent(inSetOf: mark.session), entries[slot].lastUse != round else { return nil }
         entries[slot] = Entry(
-            session: mark.session, newest: mark.newest, whole: mark.newest, count: length, place: length - 1,
+            session: mark.session, newest: mark.newest, version: version, count: length, place: length - 1,
             lastUse: round)
         return KeptStep(slot: slot, place: length - 1, count: length, isWhole: true)
     }
 
-    private func next(_ mark: SessionMark, length: Int, slot: Int) -> KeptStep? {
+    private func next(_ mark: SessionMark, length: Int, version: UInt64, slot: Int) -> KeptStep? {
         var entry = entries[slot]
-        guard mark.newest &- entry.whole <= limits.ageMax else { return nil }
+        guard version >= entry.version, version - entry.version <= limits.versionsMax else { return nil }
         if mark.previous == entry.newest, entry.steps < limits.stepsMax, length == min(entry.count + 1, lengthMax) {
             entry.place = (entry.place + 1) % lengthMax
             entry.count = length
@@ -94,6 +95,9 @@ final class KeyValueCache {
         entries[slot] = entry
         return KeptStep(slot: slot, place: entry.place, count: length, isWhole: false)
     }
+
+    /// Sessions of which something is kept.
+    var count: Int { entries.count { $0.session >= 0 } }
 
     /// Where the ring of a block begins.
     func firstRow(_ slot: Int, block: Int) -> Int { (slot * blocks + block) * lengthMax }
@@ -130,12 +134,12 @@ struct KeptLimits {
     /// Sessions at most, and the bytes of all: fewer sessions where windows are long.
     var sessionsMax = 4096
     var bytesMax = 16 << 20
-    /// Events of the stream after which a session's keys and values are made anew.
-    var ageMax: UInt32 = 10_000
+    /// Versions of the weights after which a session's keys and values are made anew.
+    var versionsMax: UInt64 = 256
     /// Events of the session after which they are.
-    var stepsMax = 16
+    var stepsMax = 4
     /// Events of a window from which on it is kept: shorter ones cost no more whole.
-    var lengthMin = 4
+    var lengthMin = 8
 }
 
 /// How one window is encoded beside what is kept. Of use in the round that it was planned for.

@@ -68,7 +68,7 @@ public struct Recommender: ~Copyable {
     /// Encodes `window`, oldest event first, into the query of `slot`.
     ///
     /// - Parameters:
-    ///   - step: see ``Snapshot/plan(_:length:)``.
+    ///   - step: see ``Snapshot/plan(_:length:version:)``.
     ///   - limit: candidates wanted.
     /// - Throws: `TensorError.notFinite` where the encoder produced no usable state.
     public mutating func encode(

@@ -75,11 +75,16 @@ public struct Snapshot: ~Copyable {
 
     /// How a window is encoded that may go on from what is kept; nil for one that is encoded by itself.
     ///
-    /// - Parameter length: events of the window, at most as many as was said.
-    public func plan(_ mark: SessionMark?, length: Int) -> KeptStep? {
+    /// - Parameters:
+    ///   - length: events of the window, at most as many as was said.
+    ///   - version: of the weights that are served; rises by one a step of learning.
+    public func plan(_ mark: SessionMark?, length: Int, version: UInt64) -> KeptStep? {
         guard let mark, let cache else { return nil }
-        return cache.plan(mark, length: length)
+        return cache.plan(mark, length: length, version: version)
     }
+
+    /// Sessions of which the encoders keep something.
+    public var keptSessionCount: Int { cache?.count ?? 0 }
 
     /// Forgets what is kept of a session.
     public func forget(session: Int) { cache?.remove(session: session) }

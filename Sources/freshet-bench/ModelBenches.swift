@@ -63,7 +63,7 @@ enum ModelBenches {
         }
     }
 
-    /// One event more of sessions whose keys and values are kept, sixteen steps before a window is encoded
+    /// One event more of sessions whose keys and values are kept, four steps before a window is encoded
     /// whole again, which shows in the p99. Of one session they come from the nearest cache, of many from memory.
     private static func encodeNext(length: Int, sessions: Int, microsecondsPerProduct: Double) throws -> BenchLine {
         let dimensions = 64
@@ -79,7 +79,7 @@ enum ModelBenches {
             let mark = SessionMark(session: session, newest: UInt32(place + 1), previous: UInt32(place))
             let window = events.span.extracting(place % 1000..<place % 1000 + length)
             model.snapshot.beginRound()
-            let step = model.snapshot.plan(mark, length: length)
+            let step = model.snapshot.plan(mark, length: length, version: 0)
             try recommender.encode(window, step, in: model.snapshot, limit: 20, into: 0)
         }
         var line = BenchLine("encode")

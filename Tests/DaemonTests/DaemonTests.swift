@@ -2,6 +2,7 @@ import Delivery
 import Engine
 import Events
 import HTTPService
+import Settings
 import StateStore
 import Streaming
 import Telemetry
@@ -28,6 +29,15 @@ import Testing
         #expect(answers.count { $0 == .unavailable("the daemon is stopping") } == QueryQueue.capacity)
         let late = await queue.ask(user, ListQuery())
         if case .success = late { Issue.record("a closed queue took a query") }
+    }
+
+    /// What a restart forgets must not matter where it may change no bit.
+    @Test func attentionKeepsNothingWhereARestartMustBeExact() throws {
+        func keeps(_ settings: [String]) throws -> Bool {
+            EngineConfiguration(try Settings.load(file: nil, environment: [:], overrides: settings)).keepsKeysAndValues
+        }
+        #expect(try keeps([]))
+        #expect(try !keeps(["learning.reproducible=true"]))
     }
 
     @Test func everyEndHasItsExitCode() {

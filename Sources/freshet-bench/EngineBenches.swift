@@ -49,6 +49,7 @@ enum EngineBenches {
         configuration.learner.itemsMax = stream.items
         // As the daemon's settings have it.
         configuration.learner.temperature = 0.08
+        configuration.keepsKeysAndValues = true
         configuration.usersMax = stream.users
         var engine = try Engine(configuration)
         while engine.itemCount < stream.items || stream.produced < 10 * stream.users {

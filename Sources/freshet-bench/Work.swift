@@ -35,6 +35,7 @@ struct Work: ParsableCommand {
         (configuration.encoder, configuration.threads) = (EngineConfiguration.Encoder(rawValue: encoder) ?? .gru, 1)
         (configuration.learner.itemsMax, configuration.usersMax) = (items, 200)
         configuration.learner.temperature = 0.08
+        configuration.keepsKeysAndValues = true
         var engine = try Engine(configuration)
         var left = items + events
         while left > 0 {

@@ -29,7 +29,7 @@ enum IndexBench {
             }
             for _ in 0..<shape.items { index.sweep(catalogue.table) }
             let built = clock() - began
-            var line = try measure(&catalogue, &index)
+            var line = try measure("approximate_top20", &catalogue, &index) {}
             (line.items, line.dimensions, line.queries) = (shape.items, 64, 1)
             line.index = shape.name
             line.buildMicroseconds = Double(built)
@@ -38,8 +38,27 @@ enum IndexBench {
         }
     }
 
+    /// From an event to its list by an index of clustered items.
+    ///
+    /// - Parameter encode: the work on an event's session. The list is made for a query that lies where items do, as the
+    ///   states of a model that has learned do and those of random weights do not.
+    static func eventToList(items: Int, encode: () throws -> Void) throws -> BenchLine {
+        var catalogue = MovingCatalogue(items: items, dimensions: 64, groups: 1000, spread: 0.5)
+        var index = ClusteredIndex(capacity: items, columns: 64)
+        for item in 0..<ItemIndex(items) { index.refresh(item, from: catalogue.table) }
+        for _ in 0..<items { index.sweep(catalogue.table) }
+        var line = try measure("event_to_list", &catalogue, &index, encode: encode)
+        (line.items, line.dimensions, line.index) = (items, 64, "approximate")
+        line.pauseMicroseconds = nil
+        return line
+    }
+
     /// Queries among updates, each of them checked against the exact list.
-    private static func measure(_ catalogue: inout MovingCatalogue, _ index: inout ClusteredIndex) throws -> BenchLine {
+    ///
+    /// - Parameter encode: what is done before the list is made, and is part of its time.
+    private static func measure(
+        _ name: String, _ catalogue: inout MovingCatalogue, _ index: inout ClusteredIndex, encode: () throws -> Void
+    ) throws -> BenchLine {
         var queries = QuantizedQueries(capacity: 1, columns: 64)
         var probe = ClusterProbe()
         var (list, exact) = (TopK(capacity: 20), [TopK(capacity: 20)])
@@ -57,6 +76,7 @@ enum IndexBench {
             list.removeAll(limit: 20)
             exact[0].removeAll(limit: 20)
             let asked = ContinuousClock.now
+            try encode()
             index.rank(queries, 0, reach: choice.reach, using: &probe, into: &list)
             seconds.append((ContinuousClock.now - asked) / .seconds(1))
             rowsRead += probe.rowsRead
@@ -71,7 +91,7 @@ enum IndexBench {
             }
         }
         seconds.sort()
-        var line = BenchLine("approximate_top20")
+        var line = BenchLine(name)
         line.medianMicroseconds = seconds[seconds.count / 2] * 1e6
         line.p99Microseconds = seconds[seconds.count * 99 / 100] * 1e6
         line.recall = Double(found) / Double(20 * rounds)

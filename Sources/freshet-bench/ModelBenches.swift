@@ -93,25 +93,33 @@ enum ModelBenches {
     }
 
     static func eventToList(_ print: (BenchLine) throws -> Void) throws {
-        let model = try ServedModel(.gru, items: 100_000, dimensions: 64)
-        var recommender = Recommender(dimensions: 64, candidatesMax: 20)
-        var generator = SeededGenerator(seed: 3)
-        func answer() throws {
-            let window = (0..<10).map { _ in SessionEvent(item: ItemIndex(generator.next(below: 100_000))) }
-            try recommender.rank(after: window.span, in: model.snapshot, limit: 20)
+        for (kind, length) in [(EncoderKind.gru, 10), (.attention, 50)] {
+            let model = try ServedModel(kind, items: 100_000, dimensions: 64)
+            var recommender = Recommender(dimensions: 64, candidatesMax: 20)
+            var generator = SeededGenerator(seed: 3)
+            func window() -> [SessionEvent] {
+                (0..<length).map { _ in SessionEvent(item: ItemIndex(generator.next(below: 100_000))) }
+            }
+            func answer() throws { try recommender.rank(after: window().span, in: model.snapshot, limit: 20) }
+            var line = BenchLine("event_to_list")
+            (line.encoder, line.items, line.dimensions, line.index) = (kind.rawValue, 100_000, 64, "exact")
+            line.length = length
+            line.take(try Timing(answer), plain: try Timing.plainMedian(answer))
+            line.compare(toLimit: Timing(MachineLimits.reader(byteCount: 100_000 * 72)).median)
+            try print(line)
+            line = try IndexBench.eventToList(items: 100_000) {
+                try recommender.encode(window().span, nil, in: model.snapshot, limit: 20, into: 0)
+            }
+            (line.encoder, line.length) = (kind.rawValue, length)
+            try print(line)
         }
-        var line = BenchLine("event_to_list")
-        (line.encoder, line.items, line.dimensions, line.index, line.length) = ("gru", 100_000, 64, "exact", 10)
-        line.take(try Timing(answer), plain: try Timing.plainMedian(answer))
-        line.compare(toLimit: Timing(MachineLimits.reader(byteCount: 100_000 * 72)).median)
-        try print(line)
     }
 
     static func train(_ print: (BenchLine) throws -> Void) throws {
         let (multiply, operations) = MachineLimits.multiplier()
         let microsecondsPerOperation = Timing(multiply).median / Double(operations)
         let shapes: [(EncoderKind, Int, Int)] = [
-            (.gru, 1, 1), (.gru, 1, 64), (.gru, 10, 1), (.gru, 10, 16), (.gru, 10, 64), (.attention, 10, 1),
+            (.gru, 1, 1), (.gru, 1, 64), (.gru, 10, 1), (.gru, 10, 16), (.gru, 10, 64), (.gru, 20, 1), (.gru, 20, 64), (.attention, 10, 1),
             (.attention, 10, 16), (.attention, 20, 16), (.attention, 50, 1), (.attention, 50, 64), (.convolution, 10, 64),
         ]
         for (kind, length, batch) in shapes {

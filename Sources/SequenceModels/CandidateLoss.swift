@@ -152,9 +152,9 @@ public struct CandidateLoss: ~Copyable {
     }
 
     private func propagate(to head: RepeatHead, _ block: Range<Int>, _ batch: SequenceBatch) {
+        head.beginGradient(block)
         for position in block {
             let (row, target) = (position - block.lowerBound, batch.targets[position])
-            head.beginGradient(position)
             for (place, index) in batch.recents[position].enumerated() {
                 let item = batch.recentItems[index]
                 let isAlone = item == target || loss == .fullSoftmax

@@ -40,6 +40,7 @@ public struct InputFeatures: ~Copyable {
 
     /// Adds the gradient of what was read, [P x D], to the rows and to these tables.
     mutating func propagate(_ inputsGradient: borrowing Matrix, _ batch: SequenceBatch, rows: inout RowGradients) {
+        rows.admit(batch.inputs)
         for position in 0..<batch.positionCount {
             rows.add(batch.inputs[position], from: inputsGradient, row: position, scale: 1)
             Self.add(inputsGradient, row: position, to: &types, place: batch.types[position])

@@ -29,6 +29,9 @@ struct NegativeColumns: Sendable {
         }
     }
 
+    /// False where an item has no column: most often, and most cheaply.
+    func mayHave(_ item: ItemIndex) -> Bool { first[Int(item) & mask] >= 0 }
+
     /// Adds a number to an item's columns of a row.
     func add(_ addition: Float, to logits: inout Matrix, row: Int, of item: ItemIndex) {
         var column = Int(first[Int(item) & mask])

@@ -44,8 +44,8 @@ public final class RepeatHead {
     /// What is added to the score of the item at a place among the newest ones, after `forward`.
     func addition(_ position: Int, place: Int) -> Float { additions[position, Self.kind(place: place)] }
 
-    /// Begins to sum up the gradient of a position's additions, which are read no more.
-    func beginGradient(_ position: Int) { additions.fill(0, rows: position..<position + 1) }
+    /// Begins to sum up the gradient of some positions' additions, which are read no more.
+    func beginGradient(_ positions: Range<Int>) { additions.fill(0, rows: positions) }
 
     func addGradient(_ position: Int, place: Int, _ slope: Float) {
         additions[position, Self.kind(place: place)] += slope

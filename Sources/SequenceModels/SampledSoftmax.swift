@@ -40,6 +40,16 @@ public struct SampledSoftmax: ~Copyable {
 
     /// Where the negatives stand.
     private var columns: NegativeColumns
+    /// The sessions' own items that are among what their positions are scored against.
+    private var ownCandidates: [OwnCandidate] = []
+
+    private struct OwnCandidate {
+        var position: Int
+        /// Among the newest items of the session.
+        var place: Int
+        var item: ItemIndex
+        var isTarget: Bool
+    }
 
     public let positionsMax: Int
     public let negativesMax: Int
@@ -144,25 +154,29 @@ public struct SampledSoftmax: ~Copyable {
     /// others are: were they always candidates, they alone would always be pushed down.
     private mutating func add(_ head: RepeatHead, _ hidden: borrowing Matrix, _ batch: SequenceBatch) {
         head.forward(hidden, positions: batch.positionCount)
+        ownCandidates.removeAll(keepingCapacity: true)
         for position in 0..<batch.positionCount {
+            let target = batch.targets[position]
             for (place, index) in batch.recents[position].enumerated() {
-                let (item, addition) = (batch.recentItems[index], head.addition(position, place: place))
-                if item == batch.targets[position] { logits[position, negativesMax] += addition }
-                columns.add(addition, to: &logits, row: position, of: item)
+                let item = batch.recentItems[index]
+                guard item == target || columns.mayHave(item) else { continue }
+                ownCandidates.append(OwnCandidate(position: position, place: place, item: item, isTarget: item == target))
             }
+        }
+        for own in ownCandidates {
+            let addition = head.addition(own.position, place: own.place)
+            if own.isTarget { logits[own.position, negativesMax] += addition }
+            columns.add(addition, to: &logits, row: own.position, of: own.item)
         }
     }
 
     /// Hands on the gradient of what was added.
     private func propagate(to head: RepeatHead, _ batch: SequenceBatch) {
-        for position in 0..<batch.positionCount {
-            head.beginGradient(position)
-            for (place, index) in batch.recents[position].enumerated() {
-                let item = batch.recentItems[index]
-                let isTarget = item == batch.targets[position]
-                let slope = isTarget ? logits[position, negativesMax] : columns.sum(logits, row: position, of: item)
-                if slope != 0 { head.addGradient(position, place: place, slope) }
-            }
+        head.beginGradient(0..<batch.positionCount)
+        for own in ownCandidates {
+            let slope =
+                own.isTarget ? logits[own.position, negativesMax] : columns.sum(logits, row: own.position, of: own.item)
+            if slope != 0 { head.addGradient(own.position, place: own.place, slope) }
         }
     }
 
@@ -199,6 +213,7 @@ public struct SampledSoftmax: ~Copyable {
             logits, columns: negativesMax, states, rows: positions, into: &negativeGradient, accumulating: false,
             precision: .rounded)
         logitsGradientSum.fill(0, rows: 0..<1)
+        rows.admit(batch.targets)
         for position in 0..<positions {
             let slope = logits[position, negativesMax]
             rows.addTangent(

@@ -21,6 +21,7 @@ public final class AttentionBlock {
     public internal(set) var narrowingLayer: LinearLayer
 
     public let activation: Activation
+    private let dropoutShare: Float
     private var attention: CausalAttention
 
     // What the forward pass leaves, [P x D] and [P x F].
@@ -36,7 +37,7 @@ public final class AttentionBlock {
     private var attentionMask: Matrix
     private var forwardMask: Matrix
 
-    /// Weights uniform in ±1/√D; what is added to the stream is held smaller where there are many blocks.
+    /// Weights uniform in ±1/√D; what is added to the stream is held smaller, the more so where there are many blocks.
     init(
         _ name: String, _ configuration: AttentionConfiguration, positionsMax: Int, dimensions: Int,
         using generator: inout SeededGenerator
@@ -44,7 +45,7 @@ public final class AttentionBlock {
         let (heads, wide) = (configuration.heads, configuration.expansion * dimensions)
         precondition(dimensions % heads == 0, "heads share the width evenly")
         let limit = 1 / Float(dimensions).squareRoot()
-        let addedLimit = limit / Float(2 * configuration.blocks).squareRoot()
+        let addedLimit = configuration.addedShare * limit / Float(2 * configuration.blocks).squareRoot()
         attentionNorm = NormLayer(name + ".attention_norm", positionsMax: positionsMax, dimensions: dimensions)
         queryLayer = LinearLayer(name + ".query.weight", inputs: dimensions, outputs: dimensions, limit: limit, using: &generator)
         keyLayer = LinearLayer(name + ".key.weight", inputs: dimensions, outputs: dimensions, limit: limit, using: &generator)
@@ -57,7 +58,10 @@ public final class AttentionBlock {
         narrowingLayer = LinearLayer(
             name + ".forward_2.weight", inputs: wide, outputs: dimensions,
             limit: addedLimit / Float(configuration.expansion).squareRoot(), using: &generator)
+        outputLayer.weights.rateScale = configuration.addedShare
+        narrowingLayer.weights.rateScale = configuration.addedShare
         activation = configuration.activation
+        dropoutShare = configuration.blockDropoutShare
         attention = CausalAttention(positionsMax: positionsMax, heads: heads, width: dimensions / heads)
         attentionInputs = Matrix(rows: positionsMax, columns: dimensions)
         queries = Matrix(rows: positionsMax, columns: dimensions)
@@ -90,23 +94,23 @@ public final class AttentionBlock {
         }
         Self.add(
             &outputLayer, attended, rows: rows, to: &stream, &attentionMask, &scratch.result,
-            dropout: &dropout)
+            dropout: &dropout, share: dropoutShare)
         forwardNorm.forward(stream, rows: rows, into: &forwardInputs)
         wideningLayer.forward(forwardInputs, rows: rows, into: &wideValues, accumulating: false)
         activation.forward(bias: wideningBias.value, &wideValues, into: &activated, rows: 0..<rows)
         Self.add(
             &narrowingLayer, activated, rows: rows, to: &stream, &forwardMask, &scratch.result,
-            dropout: &dropout)
+            dropout: &dropout, share: dropoutShare)
     }
 
     /// stream += mask ∘ layer(x)
     private static func add(
         _ layer: inout LinearLayer, _ x: borrowing Matrix, rows: Int, to stream: inout Matrix, _ mask: inout Matrix,
-        _ result: inout Matrix, dropout: inout Dropout
+        _ result: inout Matrix, dropout: inout Dropout, share: Float
     ) {
         guard dropout.isActive else { return layer.forward(x, rows: rows, into: &stream, accumulating: true) }
         layer.forward(x, rows: rows, into: &result, accumulating: false)
-        dropout.draw(&mask, rows: 0..<rows)
+        dropout.draw(&mask, rows: 0..<rows, share: share)
         stream.addProduct(result, mask, rows: 0..<rows)
     }
 

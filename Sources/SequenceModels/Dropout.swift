@@ -21,7 +21,10 @@ public struct Dropout: Sendable {
     public var isActive: Bool { rate > 0 }
 
     /// Draws a mask for some rows: 0 where a value is left out, 1 / (1 - rate) elsewhere.
-    public mutating func draw(_ mask: inout Matrix, rows: Range<Int>) {
+    ///
+    /// - Parameter share: of the rate that is wanted here, 0...1.
+    public mutating func draw(_ mask: inout Matrix, rows: Range<Int>, share: Float = 1) {
+        let rate = rate * share
         mask.fillByChance(rows: rows, after: generator.state, rate: rate, kept: 1 / (1 - rate))
         generator.skip(rows.count * mask.columns)
     }

@@ -76,6 +76,8 @@ struct GoldenFile: Decodable, Sendable {
             configuration.expansion = expansion
             configuration.distancesMax = distances
             configuration.inputScale = input_scale
+            // There every weight moves at one rate.
+            configuration.addedShare = 1
             configuration.activation = .silu
             return AttentionEncoder(
                 configuration, positionsMax: Self.positionsMax, dimensions: width, using: &generator)

@@ -131,6 +131,53 @@ import Testing
         #expect(first.generator.state == second.generator.state)
     }
 
+    /// Before a norm only the ratio of inputs to additions counts: halved additions that move at half the rate are doubled inputs,
+    /// step after step.
+    @Test func halvedAdditionsAreDoubledInputs() {
+        func encoder(addedShare: Float, inputScale: Float) -> EncoderSubject {
+            var configuration = AttentionConfiguration()
+            (configuration.addedShare, configuration.inputScale) = (addedShare, inputScale)
+            return EncoderSubject(dimensions: 16, scatter: 0) {
+                AttentionEncoder(configuration, positionsMax: 40, dimensions: 16, using: &$0)
+            }
+        }
+        let table = EncoderSubject.table(dimensions: 16)
+        let windows = EncoderSubject.windows([9, 4], seed: 7)
+        func states(_ subject: EncoderSubject, steps: Int) -> [Float] {
+            let batch = EncoderSubject.batch(windows)
+            var optimizer = DenseOptimizer(.adam, rate: 0.01)
+            var gradient = Matrix(rows: batch.positionCount, columns: 16)
+            for row in 0..<batch.positionCount { for column in 0..<16 { gradient[row, column] = Float((row + 3 * column) % 7 - 3) } }
+            for _ in 0..<steps {
+                var dropout = Dropout.none
+                var rows = RowGradients(slotsMax: 40, dimensions: 16)
+                subject.encoder.clearGradients()
+                subject.encoder.forward(batch, table, dropout: &dropout)
+                subject.encoder.backward(batch, table, hiddenGradient: gradient, rows: &rows)
+                subject.encoder.update(&optimizer, gradientScale: 1)
+            }
+            return subject.states(windows, table).flatMap { $0.flatMap { $0 } }
+        }
+        for steps in [0, 1, 5] {
+            let halved = states(encoder(addedShare: 0.5, inputScale: 1), steps: steps)
+            let doubled = states(encoder(addedShare: 1, inputScale: 2), steps: steps)
+            #expect(close(halved, doubled, 0.01), "\(steps) steps")
+            // Neither is what it would be without.
+            #expect(!close(halved, states(encoder(addedShare: 1, inputScale: 1), steps: steps), 0.01), "\(steps) steps")
+        }
+    }
+
+    @Test func aShareOfTheRateIsLeftOut() {
+        var mask = Matrix(rows: 200, columns: 50)
+        for (share, left) in [(Float(1), 0.6), (0.5, 0.8), (0, 1)] {
+            var dropout = Dropout(rate: 0.4, seed: 3)
+            dropout.draw(&mask, rows: 0..<200, share: share)
+            let kept = mask.values(rows: 200).filter { $0 > 0 }
+            #expect(abs(Double(kept.count) / 10_000 - left) < 0.02)
+            #expect(kept.allSatisfy { abs($0 - 1 / Float(left)) < 1e-5 })
+        }
+    }
+
     @Test func parametersCarriedOverGiveTheSameStates() {
         let table = EncoderSubject.table(dimensions: 16)
         let windows = EncoderSubject.windows([5, 9], seed: 1)

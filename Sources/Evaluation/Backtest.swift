@@ -24,7 +24,7 @@ public struct BacktestOptions: Sendable {
     /// Windows a step from the second epoch on.
     public var epochBatchSize = 64
     /// Epochs without a better validation before it stops.
-    public var patience = 5
+    public var patience = TrainingOptions.patience
     /// Seed of what is drawn: items that are no clicks, the order of windows.
     public var seed: UInt64 = 1
 

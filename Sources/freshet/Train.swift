@@ -33,7 +33,7 @@ struct Train: ParsableCommand {
     var validation = 0.1
 
     @Option(help: "Epochs without a better validation before it stops.")
-    var patience = 3
+    var patience = TrainingOptions.patience
 
     @Option(help: "The state directory.")
     var state: String

@@ -1,2 +1,3 @@
+#include <sys/eventfd.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>

@@ -40,12 +40,15 @@ struct EngineThread: ~Copyable {
         if !settings.learning.isReproducible { restored.measure(with: WallClock.nanoseconds) }
         do throws(StreamingError) {
             let kafka = KafkaConfiguration(settings)
-            consumer = try Consumer(kafka, topics: [settings.topics.events])
+            let wakeup = try Wakeup()
+            queries.ring(wakeup)
+            consumer = try Consumer(kafka, topics: [settings.topics.events], wakeup: wakeup)
             reader = settings.topics.sessions == nil ? nil : try Consumer(kafka, topics: [])
             producer = try Producer(
                 kafka,
                 topics: [settings.topics.recommendations, settings.topics.deadLetters]
-                    + (settings.topics.sessions.map { [$0] } ?? []))
+                    + (settings.topics.sessions.map { [$0] } ?? []),
+                wakeup: wakeup)
         } catch { throw .streaming(error) }
         guard let decoder = EventDecoder(fields: settings.topics.eventsFields, limits: settings.events) else {
             throw .decoder

@@ -1,5 +1,6 @@
 internal import Events
 internal import HTTPService
+internal import Streaming
 internal import Synchronization
 
 /// Queries on their way from HTTP to the engine thread. Bounded; what does not fit is refused at once.
@@ -13,12 +14,17 @@ final class QueryQueue: Sendable {
     private struct State {
         var waiting: [Query] = []
         var isOpen = true
+        /// What the engine thread waits on.
+        var wakeup: Wakeup?
     }
 
     private let state = Mutex(State())
 
     /// Queries that wait at most.
     static let capacity = 256
+
+    /// From now on a query ends the wait of the thread that answers.
+    func ring(_ wakeup: Wakeup) { state.withLock { $0.wakeup = wakeup } }
 
     /// Asks, and waits for the engine's answer.
     func ask(_ user: UserID, _ query: ListQuery) async -> Result<ListAnswer, QueryError> {
@@ -27,6 +33,7 @@ final class QueryQueue: Sendable {
                 guard state.isOpen else { return .unavailable("the daemon is stopping") }
                 guard state.waiting.count < Self.capacity else { return .overloaded }
                 state.waiting.append(Query(user: user, query: query, answer: continuation))
+                state.wakeup?.ring()
                 return nil
             }
             if let refusal { continuation.resume(returning: .failure(refusal)) }

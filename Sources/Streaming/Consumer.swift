@@ -8,6 +8,7 @@ public import Events
 @safe public final class Consumer: RecordConsumer {
     private(set) var client: KafkaClient
     private let queue: OpaquePointer
+    private let wakeup: Wakeup?
     private var isClosed = false
     private let isMember: Bool
     /// Whether the group has ever answered with partitions, or with none.
@@ -15,8 +16,11 @@ public import Events
     /// Whether a partition that the group never committed is read from its end.
     private let startsAtEnd: Bool
 
-    /// - Parameter topics: what to subscribe to; none for a reader of partitions outside of any group.
-    public init(_ configuration: KafkaConfiguration, topics: [String]) throws(StreamingError) {
+    /// - Parameters:
+    ///   - topics: what to subscribe to; none for a reader of partitions outside of any group.
+    ///   - wakeup: ends a wait in `poll`, also when it is rung for something else.
+    public init(_ configuration: KafkaConfiguration, topics: [String], wakeup: Wakeup? = nil) throws(StreamingError) {
+        self.wakeup = wakeup
         startsAtEnd = configuration.startsAtEnd
         isMember = !topics.isEmpty
         client = try KafkaClient(
@@ -26,6 +30,7 @@ public import Events
                 | RD_KAFKA_EVENT_OFFSET_COMMIT)
         unsafe rd_kafka_poll_set_consumer(client.handle)
         unsafe queue = rd_kafka_queue_get_consumer(client.handle)
+        unsafe wakeup?.watch(queue)
         guard !topics.isEmpty else { return }
         let list = PartitionList(topics.map { (TopicPartition(topic: $0, partition: -1), -1) })
         let code = unsafe rd_kafka_subscribe(client.handle, list.list)
@@ -33,6 +38,7 @@ public import Events
     }
 
     deinit {
+        unsafe wakeup?.unwatch(queue)
         unsafe rd_kafka_queue_destroy(queue)
         // librdkafka before 2.3 aborts the process where a member goes between joining and its first assignment
         // (confluentinc/librdkafka#4312): what is closed is not destroyed then.
@@ -42,6 +48,16 @@ public import Events
     /// Appends what has arrived to `events`: waits at most `timeout` for the first, then takes what is
     /// there, up to `eventsMax`.
     public func poll(into events: inout [ConsumerEvent], eventsMax: Int, timeout: Duration) {
+        guard let wakeup, timeout > .zero else { return take(into: &events, eventsMax: eventsMax, timeout: timeout) }
+        // What is there already has rung before.
+        let before = events.count
+        take(into: &events, eventsMax: eventsMax, timeout: .zero)
+        guard events.count == before else { return }
+        wakeup.wait(timeout)
+        take(into: &events, eventsMax: eventsMax, timeout: .zero)
+    }
+
+    private func take(into events: inout [ConsumerEvent], eventsMax: Int, timeout: Duration) {
         var wait = timeout.milliseconds
         for _ in 0..<eventsMax {
             guard let event = unsafe rd_kafka_queue_poll(queue, wait) else { return }

@@ -18,15 +18,22 @@ public struct DeliveryReport: Sendable {
 @safe public final class Producer {
     let client: KafkaClient
     private let queue: OpaquePointer
+    private let wakeup: Wakeup?
     /// Held so that their leaders are known before the first record: looking them up takes a second.
     private let topics: [OpaquePointer]
 
-    /// - Parameter topics: where records will go.
-    public init(_ configuration: KafkaConfiguration, topics names: [String]) throws(StreamingError) {
+    /// - Parameters:
+    ///   - topics: where records will go.
+    ///   - wakeup: is rung when there are reports.
+    public init(
+        _ configuration: KafkaConfiguration, topics names: [String], wakeup: Wakeup? = nil
+    ) throws(StreamingError) {
+        self.wakeup = wakeup
         client = try KafkaClient(
             RD_KAFKA_PRODUCER, properties: configuration.producerProperties,
             events: RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS)
         unsafe queue = rd_kafka_queue_get_main(client.handle)
+        unsafe wakeup?.watch(queue)
         var topics: [OpaquePointer] = unsafe []
         for name in names {
             if let topic = unsafe rd_kafka_topic_new(client.handle, name, nil) { unsafe topics.append(topic) }
@@ -36,6 +43,7 @@ public struct DeliveryReport: Sendable {
 
     deinit {
         for unsafe topic in unsafe topics { unsafe rd_kafka_topic_destroy(topic) }
+        unsafe wakeup?.unwatch(queue)
         unsafe rd_kafka_queue_destroy(queue)
     }
 

@@ -1,0 +1,81 @@
+import Events
+import Foundation
+import Testing
+
+@testable import Streaming
+
+/// What ends a wait for records. A wait that nothing ends lasts a minute here: the tests would be stopped.
+@Suite(.timeLimit(.minutes(1)))
+struct WakeupTests {
+    private func wait(_ consumer: Consumer, into events: inout [ConsumerEvent]) {
+        consumer.poll(into: &events, eventsMax: 100, timeout: .seconds(70))
+    }
+
+    private func configuration(_ broker: EmbeddedBroker) -> KafkaConfiguration {
+        KafkaConfiguration(bootstrapServers: broker.bootstrapServers, groupID: "wakeups")
+    }
+
+    @Test func aRingBeforeTheWaitEndsItAndTheNextOneLasts() throws {
+        let wakeup = try Wakeup()
+        wakeup.ring()
+        wakeup.ring()
+        wakeup.wait(.seconds(70))
+        let began = ContinuousClock.now
+        wakeup.wait(.milliseconds(20))
+        #expect(ContinuousClock.now - began >= .milliseconds(20))
+    }
+
+    @Test func aRingFromAnotherThreadEndsThePoll() throws {
+        let broker = try EmbeddedBroker(brokers: 1)
+        try broker.createTopic("events", partitions: 1)
+        let wakeup = try Wakeup()
+        let consumer = try Consumer(configuration(broker), topics: [], wakeup: wakeup)
+        var events: [ConsumerEvent] = []
+        let ringing = Thread { wakeup.ring() }
+        ringing.start()
+        wait(consumer, into: &events)
+        #expect(events.isEmpty)
+        consumer.close(timeout: .seconds(5))
+    }
+
+    @Test func aReportEndsThePollOfTheConsumerBesideIt() throws {
+        let broker = try EmbeddedBroker(brokers: 1)
+        try broker.createTopic("events", partitions: 1)
+        let wakeup = try Wakeup()
+        let consumer = try Consumer(configuration(broker), topics: [], wakeup: wakeup)
+        let producer = try Producer(configuration(broker), topics: ["events"], wakeup: wakeup)
+        try producer.send(OutgoingRecord(topic: "events", key: nil, value: [1]), token: 7)
+        var events: [ConsumerEvent] = []
+        var reports: [DeliveryReport] = []
+        // Other words of the client end a wait too: there are a few while it connects.
+        for _ in 0..<20 where reports.isEmpty {
+            wait(consumer, into: &events)
+            producer.poll(into: &reports, timeout: .zero)
+        }
+        #expect(reports.map(\.token) == [7])
+        #expect(reports.allSatisfy { $0.failure == nil })
+        consumer.close(timeout: .seconds(5))
+    }
+
+    @Test func recordsEndThePollAndThoseThatAreLeftAreTakenAtOnce() throws {
+        let broker = try EmbeddedBroker(brokers: 1)
+        try broker.createTopic("events", partitions: 1)
+        let wakeup = try Wakeup()
+        let consumer = try Consumer(configuration(broker), topics: [], wakeup: wakeup)
+        let producer = try Producer(configuration(broker), topics: ["events"])
+        try consumer.assign([TopicPartition(topic: "events", partition: 0): 0])
+        for value in 0..<40 as Range<UInt8> {
+            try producer.send(OutgoingRecord(topic: "events", key: nil, value: [value]), token: UInt(value) + 1)
+        }
+        var values: [UInt8] = []
+        var events: [ConsumerEvent] = []
+        for _ in 0..<100 where values.count < 40 {
+            events.removeAll()
+            // Ten of forty: the rest is there already, and rings no more.
+            consumer.poll(into: &events, eventsMax: 10, timeout: .seconds(70))
+            for case .record(let record) in events { values += record.value ?? [] }
+        }
+        #expect(values == Array(0..<40))
+        consumer.close(timeout: .seconds(5))
+    }
+}

@@ -8,7 +8,7 @@ public import Telemetry
 
 /// Checkpoints and figures.
 extension DeliveryLoop {
-    /// - Parameter isIdle: whether this turn had no records.
+    /// - Parameter isIdle: whether this turn had no records, and none is under way.
     mutating func checkpointIfDue(isIdle: Bool) throws(DeliveryError) {
         if let outcome = store.takeOutcome() { take(outcome) }
         if figures.startCheckpointIfDue(time.elapsed(), interval: configuration.checkpointInterval) {

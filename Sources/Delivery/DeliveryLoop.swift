@@ -108,6 +108,8 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
         try pauseOrResume()
         consumer.poll(into: &events, eventsMax: configuration.batchMax, timeout: pollTimeout)
         let arrived = events
+        // What came back meanwhile does not wait for the lists of what has come in.
+        if outbox.inFlight > 0 { try collectDeliveries(timeout: .zero) }
         try handle(arrived)
         try answerHeld(interval: configuration.listInterval)
         try sendWaiting()
@@ -119,12 +121,12 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
         }
         try startAwaiting()
         try continueRestoring()
-        try checkpointIfDue(isIdle: arrived.isEmpty)
+        try checkpointIfDue(isIdle: arrived.isEmpty && outbox.count == 0)
         try learnSome(isBehind: arrived.count >= configuration.batchMax)
     }
 
     /// With events to learn nothing is waited for, and with records under way their acknowledgements are looked for
-    /// every millisecond.
+    /// every millisecond, where they do not end the wait themselves.
     private var pollTimeout: Duration {
         if !paused.isEmpty || engine.unlearnedCount > 0 { return .zero }
         return outbox.count > 0 ? .milliseconds(1) : .milliseconds(20)

@@ -64,8 +64,9 @@ public struct KafkaConfiguration: Sendable {
         all["enable.idempotence"] = "true"
         // Where the Java client would put the key, so that other programs find it there.
         all["partitioner"] = "murmur2_random"
-        // The lists of a batch are handed over within less; at 2 ms half of an event's way was this wait.
-        all["linger.ms"] = "0.5"
+        // librdkafka rounds up: half a millisecond was 1.1. The lists of a batch are handed over before its thread has
+        // woken up, and go together all the same.
+        all["linger.ms"] = "0"
         // A dead letter is as large as the record was: what is too large is the broker's to say.
         all["message.max.bytes"] = "50000000"
         all["queue.buffering.max.messages"] = "20000"

@@ -64,7 +64,7 @@ import Testing
         scenario.delivery.checkpointInterval = .milliseconds(200)
         (scenario.engine.usersMax, scenario.engine.learner.itemsMax) = (100, 100)
         let call = 20 + Int(seed)
-        scenario.faults = FaultPlan([(call, .rebalance), (call + 70, .rebalance), (call + 140, .crashAndDamage)])
+        scenario.faults = FaultPlan([(call, .rebalance), (call + 90, .rebalance), (call + 180, .crashAndDamage)])
         return scenario
     }
 

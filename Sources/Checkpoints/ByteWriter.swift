@@ -2,7 +2,6 @@
 public struct ByteWriter: Sendable {
     /// What is written, and room behind it.
     @usableFromInline var room: [UInt8]
-    /// Bytes written.
     @usableFromInline var count = 0
 
     /// - Parameter capacity: bytes that will be written; where it is right nothing is copied at the end.
@@ -12,6 +11,18 @@ public struct ByteWriter: Sendable {
 
     /// What was written.
     public var bytes: [UInt8] { count == room.count ? room : Array(room.prefix(count)) }
+
+    /// Bytes written.
+    public var size: Int { count }
+
+    /// A part of what was written.
+    public func written(_ range: Range<Int>) -> ArraySlice<UInt8> {
+        precondition(range.upperBound <= count, "it was written")
+        return room[range]
+    }
+
+    /// Begins anew, in the same memory.
+    public mutating func removeAll() { count = 0 }
 
     // Inlinable: a list writes hundreds of numbers, a checkpoint millions, and the stream waits for them.
     @inlinable

@@ -74,7 +74,11 @@ extension DeliveryLoop {
             if !accept(record, polled: polled, now: now, into: &accepted) { refused.append(record.source) }
         }
         let began = time.elapsed()
-        let answers = try engineCall { engine throws(EngineError) in try engine.answer(accepted.map(\.input), now: now) }
+        var answers = exchange(&self.answers, with: [])
+        defer { self.answers = answers }
+        try engineCall { engine throws(EngineError) in
+            try engine.answer(accepted.map(\.input), now: now, into: &answers)
+        }
         // Not earlier: a watermark that has passed an event says that it was learned.
         for place in refused { engine.skip(place) }
         figures.recordLists(accepted.count, took: time.elapsed() - began)
@@ -145,7 +149,9 @@ extension DeliveryLoop {
         guard !due.isEmpty else { return }
         let now = time.wall()
         let began = time.elapsed()
-        let answers = try engineCall { engine throws(EngineError) in try engine.answer(due.map(\.input), now: now) }
+        var answers = exchange(&self.answers, with: [])
+        defer { self.answers = answers }
+        try engineCall { engine throws(EngineError) in try engine.answer(due.map(\.input), now: now, into: &answers) }
         figures.recordLists(due.count, took: time.elapsed() - began)
         for (held, answer) in zip(due, answers) {
             post(answer, to: held.record, merged: held.merged, polled: held.polled)

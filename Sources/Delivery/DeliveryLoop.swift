@@ -80,6 +80,8 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     /// When the newest transaction began.
     var transactionBegan = Duration.zero
     private var events: [ConsumerEvent] = []
+    /// Of the newest batch: their memory is used again and again.
+    var answers: [EngineAnswer] = []
     var reports: [DeliveryReport] = []
 
     /// Notices kept for whoever takes them.

@@ -104,10 +104,7 @@ extension CandidatePool {
     /// that is not what an item has that nobody names, and those features.
     ///
     /// - Parameter row: the session that the list was made for, which comes first.
-    func bytes(row: Int32) -> [UInt8] {
-        let floats = features.reduce(0) { $0 + Self.bits($1).nonzeroBitCount }
-        // A list waits for this: the size is known, so that nothing is copied.
-        var writer = ByteWriter(reserving: Self.headBytes + items.count * Self.candidateBytes + floats * 4)
+    func write(row: Int32, to writer: inout ByteWriter) {
         writer.write(row)
         writer.write(UInt32(sessionLength))
         writer.write(sequence)
@@ -119,12 +116,7 @@ extension CandidatePool {
             writer.write(present)
             writer.write(features[place], where: present)
         }
-        return writer.bytes
     }
-
-    private static let headBytes = 18
-    /// Of a candidate without its features.
-    private static let candidateBytes = 7
 
     /// A bit for each feature that is not what an item has that nobody names.
     private static func bits(_ features: Blend.Features) -> UInt16 {
@@ -137,7 +129,7 @@ extension CandidatePool {
         return powers
     }()
 
-    /// Goes on from ``bytes(row:)``, behind the row.
+    /// Goes on from ``write(row:to:)``, behind the row.
     init(from reader: inout ByteReader) throws(PayloadError) {
         self.init(sessionLength: 0, sequence: 0)
         try read(from: &reader)

@@ -87,7 +87,10 @@ extension Engine {
         pool.rank(weights, limit: question.count + items.count, into: &desk.order)
         let allowed = desk.order.lazy.map(\.item).filter { !excluded.contains($0) }
         forecast.lists[servedModel] = Array(allowed.prefix(question.count))
-        if question.keepsPool, let row { pools.keep(pool.bytes(row: Int32(row)), row: row) }
+        if question.keepsPool, let row {
+            desk.clear()
+            pools.keep(desk.packedPool(desk.pack(pool, row: row)), row: row)
+        }
         guard !question.probes.isEmpty else { return }
         var probed = counted
         complete(&probed, slot: 0, window: items, probes: question.probes, desk)

@@ -42,13 +42,14 @@ extension Engine {
             let desk = desks[slot % shares]
             let made = desk.made[slot / shares]
             if member.isPublished {
+                desk.made[slot / shares].items = []
                 answers[member.place] = .list(
                     recommendation(sessions[member.row].user, made.items, asOf: member.asOf, now: now, source: member.source))
             }
             // A list that is made again, of a later state, is not the one that the next event scores.
             guard member.isKept else { continue }
             sessions[member.row].keepRanking(desk.rankings[made.ranking])
-            if let pool = made.pool { pools.keep(pool, row: member.row) }
+            if let pool = made.pool { pools.keep(desk.packedPool(pool), row: member.row) }
         }
         group.removeAll()
     }
@@ -100,7 +101,7 @@ extension Engine {
         if member.isKept {
             for (item, _) in desk.order.prefix(Self.rankingMax) { desk.rankings.append(item) }
             made.ranking = first..<desk.rankings.count
-            made.pool = pool?.bytes(row: Int32(member.row))
+            made.pool = pool.map { desk.pack($0, row: member.row) }
         }
         return made
     }

@@ -110,7 +110,7 @@ extension Engine {
     func items(excluded: ItemSet, count: Int, _ desk: ListDesk) -> [ScoredItem] {
         guard let member = members.first else { return [] }
         desk.explanation.begin(session: desk.items.span, in: member.snapshot)
-        var items: [ScoredItem] = []
+        var items = desk.takeList()
         items.reserveCapacity(count)
         for (item, score) in desk.order where items.count < count {
             if excluded.contains(item) { continue }

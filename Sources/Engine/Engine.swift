@@ -100,6 +100,18 @@ public struct Engine: ~Copyable {
     /// from another place is a repetition: it changes nothing, and the list of the first one stands.
     public mutating func answer(_ inputs: [EngineInput], now: Timestamp) throws(EngineError) -> [EngineAnswer] {
         var answers: [EngineAnswer] = []
+        try answer(inputs, now: now, into: &answers)
+        return answers
+    }
+
+    /// The same in memory that is used again and again.
+    ///
+    /// - Parameter answers: of an earlier batch; they become those of this one. Lists that nobody else holds lend their
+    ///   memory to the new ones.
+    public mutating func answer(
+        _ inputs: [EngineInput], now: Timestamp, into answers: inout [EngineAnswer]
+    ) throws(EngineError) {
+        takeBack(&answers)
         answers.reserveCapacity(inputs.count)
         var group = ListGroup()
         swap(&group, &self.group)
@@ -144,7 +156,16 @@ public struct Engine: ~Copyable {
             }
         }
         try rank(&group, into: &answers, now: now)
-        return answers
+    }
+
+    /// Shares the memory of lists that are done with out to the desks.
+    private func takeBack(_ answers: inout [EngineAnswer]) {
+        var place = 0
+        while let answer = answers.popLast() {
+            guard case .list(let list) = answer else { continue }
+            desks[place % desks.count].lists.append(list.items)
+            place += 1
+        }
     }
 
     /// Passes over a record that cannot be used, so that a restart does not read it again.

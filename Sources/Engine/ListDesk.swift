@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Events
 internal import SequenceModels
 internal import Serving
@@ -35,6 +36,10 @@ final class ListDesk {
     var made: [MadeList] = []
     /// The rankings of all of ``made``, end to end.
     var rankings: [ItemIndex] = []
+    /// Their pools, packed, end to end.
+    private var packedPools = ByteWriter()
+    /// Lists that are done with: their memory is used for new ones.
+    var lists: [[ScoredItem]] = []
 
     init(dimensions: Int) {
         explanation = Explanation(sessionItemsMax: Engine.explainingItemsMax, dimensions: dimensions)
@@ -53,7 +58,27 @@ final class ListDesk {
         poolCount = 0
         made.removeAll(keepingCapacity: true)
         rankings.removeAll(keepingCapacity: true)
+        packedPools.removeAll()
     }
+
+    /// An empty list, in the memory of one that is done with.
+    func takeList() -> [ScoredItem] {
+        var list = lists.popLast() ?? []
+        list.removeAll(keepingCapacity: true)
+        return list
+    }
+
+    /// Packs a pool, the session's row first.
+    ///
+    /// - Returns: where it stands among those that were packed since ``clear()``.
+    func pack(_ pool: CandidatePool, row: Int) -> Range<Int> {
+        let first = packedPools.size
+        pool.write(row: Int32(row), to: &packedPools)
+        return first..<packedPools.size
+    }
+
+    /// The bytes of a pool that was packed.
+    func packedPool(_ place: Range<Int>) -> ArraySlice<UInt8> { packedPools.written(place) }
 
     /// Makes `items` those of the events.
     func takeItems(of events: some Collection<SessionEvent>) {
@@ -68,6 +93,6 @@ struct MadeList {
     var ranking: Range<Int>
     /// What goes out; empty where nothing does.
     var items: [ScoredItem]
-    /// The pool, packed, where the user's next event scores it.
-    var pool: [UInt8]?
+    /// Where the pool stands in the desk's packed ones, if the user's next event scores it.
+    var pool: Range<Int>?
 }

@@ -9,6 +9,8 @@ struct PoolMemory {
     /// For each slot the row, then the pool, as a checkpoint has it: thousands of slots are handed out in one turn, and
     /// none is copied. Empty where it is vacant.
     private var pools: [[UInt8]] = []
+    /// The memory of pools that were taken, as many as slots are vacant at most.
+    private var vacated: [[UInt8]] = []
     private var slots: [Int32: Int] = [:]
     private var nextSlot = 0
     /// Slots that changed since the last checkpoint.
@@ -18,7 +20,7 @@ struct PoolMemory {
     private static let vacant: Int32 = -1
 
     /// - Parameter pool: its bytes, the row first.
-    mutating func keep(_ pool: [UInt8], row: Int) {
+    mutating func keep(_ pool: ArraySlice<UInt8>, row: Int) {
         discard(row: row)
         let slot = nextSlot
         if rows.count < Self.capacity {
@@ -28,7 +30,8 @@ struct PoolMemory {
             discard(row: Int(rows[slot]))
         }
         rows[slot] = Int32(row)
-        pools[slot] = pool
+        pools[slot] = vacated.popLast() ?? []
+        pools[slot].append(contentsOf: pool)
         slots[Int32(row)] = slot
         changed.insert(slot)
         nextSlot = (nextSlot + 1) % Self.capacity
@@ -40,8 +43,12 @@ struct PoolMemory {
     /// - Returns: whether the row has one.
     mutating func take(row: Int, into pool: inout CandidatePool) -> Bool {
         guard let slot = slots[Int32(row)] else { return false }
-        var reader = ByteReader(pools[slot])
-        discard(row: row)
+        defer { discard(row: row) }
+        return Self.read(pools[slot], into: &pool)
+    }
+
+    private static func read(_ bytes: [UInt8], into pool: inout CandidatePool) -> Bool {
+        var reader = ByteReader(bytes)
         // These are bytes of our own making, or were read when they were restored.
         guard (try? reader.read(Int32.self)) != nil else { return false }
         return (try? pool.read(from: &reader)) != nil
@@ -51,7 +58,10 @@ struct PoolMemory {
     mutating func discard(row: Int) {
         guard let slot = slots.removeValue(forKey: Int32(row)) else { return }
         rows[slot] = Self.vacant
-        pools[slot] = []
+        var pool = exchange(&pools[slot], with: [])
+        // Unless a checkpoint still has it, the next list takes its memory.
+        pool.removeAll(keepingCapacity: true)
+        vacated.append(pool)
         changed.insert(slot)
     }
 }

@@ -32,13 +32,24 @@ struct RollbackPoint: ~Copyable {
     mutating func mark(_ encoder: any SequenceEncoder, _ optimizer: DenseOptimizer) {
         point += 1
         items.removeAll(keepingCapacity: true)
-        dense.removeAll(keepingCapacity: true)
+        var place = 0
         encoder.forEachParameter { parameter in
-            dense.append(Self.values(parameter.value))
-            dense.append(Self.values(parameter.firstMoment))
-            dense.append(Self.values(parameter.secondMoment))
+            keep(parameter.value, at: place)
+            keep(parameter.firstMoment, at: place + 1)
+            keep(parameter.secondMoment, at: place + 2)
+            place += 3
         }
         optimizerStep = optimizer.step
+    }
+
+    /// Keeps a tensor, in the memory of the point before unless a checkpoint still has that.
+    private mutating func keep(_ matrix: borrowing Matrix, at place: Int) {
+        if place == dense.count { dense.append([]) }
+        dense[place].removeAll(keepingCapacity: true)
+        dense[place].reserveCapacity(matrix.rows * matrix.columns)
+        for row in 0..<matrix.rows {
+            matrix.withRow(row) { row in for column in row.indices { dense[place].append(row[column]) } }
+        }
     }
 
     /// Keeps a row that is about to change, where this point has not kept it yet.
@@ -140,15 +151,6 @@ struct RollbackPoint: ~Copyable {
 
     private static func values(_ matrix: borrowing Matrix, row: Int) -> [Float] {
         matrix.withRow(row) { row in row.indices.map { row[$0] } }
-    }
-
-    private static func values(_ matrix: borrowing Matrix) -> [Float] {
-        var values: [Float] = []
-        values.reserveCapacity(matrix.rows * matrix.columns)
-        for row in 0..<matrix.rows {
-            matrix.withRow(row) { row in for column in 0..<row.count { values.append(row[column]) } }
-        }
-        return values
     }
 
     private static func take(_ values: [Float], into matrix: inout Matrix) {

@@ -20,10 +20,11 @@ enum EngineBenches {
         var stream = BenchStream(items: items, users: users)
         var engine = try filledEngine(&stream, encoder, threads: threads)
         var (batches, allocations) = (0, UInt64(0))
+        var answers: [EngineAnswer] = []
         let timing = try Timing(budget: .seconds(5)) {
             let inputs = (0..<batchSize).map { _ in stream.next(wantsAnswer: true) }
             let before = ca_allocations()
-            try step(&engine, inputs)
+            try step(&engine, inputs, &answers)
             allocations += ca_allocations() - before
             batches += 1
         }
@@ -60,8 +61,10 @@ enum EngineBenches {
         return engine
     }
 
-    private static func step(_ engine: inout Engine, _ inputs: [EngineInput]) throws {
-        _ = try engine.answer(inputs, now: Timestamp(milliseconds: 0))
+    private static func step(
+        _ engine: inout Engine, _ inputs: [EngineInput], _ answers: inout [EngineAnswer]
+    ) throws {
+        try engine.answer(inputs, now: Timestamp(milliseconds: 0), into: &answers)
         try engine.learn(replay: .none, batch: Engine.learningBatchMax)
     }
 }

@@ -37,12 +37,14 @@ struct Work: ParsableCommand {
         configuration.learner.temperature = 0.08
         configuration.keepsKeysAndValues = true
         var engine = try Engine(configuration)
+        var answers: [EngineAnswer] = []
         var left = items + events
         while left > 0 {
             let isFilling = left > events
             let count = min(Self.batch, isFilling ? left - events : left)
-            _ = try engine.answer(
-                (0..<count).map { _ in stream.next(wantsAnswer: !isFilling) }, now: Timestamp(milliseconds: 0))
+            try engine.answer(
+                (0..<count).map { _ in stream.next(wantsAnswer: !isFilling) }, now: Timestamp(milliseconds: 0),
+                into: &answers)
             try engine.learn(replay: .none, batch: Engine.learningBatchMax)
             left -= count
         }

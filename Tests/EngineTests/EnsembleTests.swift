@@ -1,3 +1,4 @@
+import Checkpoints
 import Events
 import Learning
 import SequenceModels
@@ -125,7 +126,11 @@ import Testing
 
     @Test func thePoolsThatAreKeptAreBounded() {
         var memory = PoolMemory()
-        for row in 0..<5000 { memory.keep(CandidatePool(sessionLength: row, sequence: 0).bytes(row: Int32(row % 4500)), row: row % 4500) }
+        for row in 0..<5000 {
+            var writer = ByteWriter()
+            CandidatePool(sessionLength: row, sequence: 0).write(row: Int32(row % 4500), to: &writer)
+            memory.keep(writer.bytes[...], row: row % 4500)
+        }
         // Rows 0...499 came twice, the newest time last; what came before the newest 4096 is gone.
         var pool = CandidatePool(sessionLength: 0, sequence: 0)
         func length(row: Int) -> Int? { memory.take(row: row, into: &pool) ? pool.sessionLength : nil }

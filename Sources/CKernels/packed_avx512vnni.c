@@ -242,19 +242,21 @@ static void top(const kn_packed_table *table, const kn_packed_query *query, size
 typedef struct tile_results {
     // Each a line of the cache: a store across two costs double, one across two pages forty times as much.
     _Alignas(64) float scores[16][KN_BLOCK_ROWS];
-    uint16_t above[16];
 } tile_results;
 
 static __attribute__((noinline)) void offer_tile(const kn_packed_table *table, const kn_top_list *lists,
                                                  const tile_results *results, float *thresholds, size_t block,
                                                  size_t height, size_t width) {
-    for (size_t q = 0; q < width; q++)
+    for (size_t q = 0; q < width; q++) {
+        __m512 threshold = _mm512_set1_ps(thresholds[q]);
         for (size_t row = 0; row < height; row++) {
-            const size_t place = row * width + q;
-            if (results->above[place] == 0) continue;
-            thresholds[q] = offer(table, lists + q, results->scores[place], results->above[place],
-                                  (block + row) * KN_BLOCK_ROWS);
+            const float *scores = results->scores[row * width + q];
+            const __mmask16 above = _mm512_cmp_ps_mask(_mm512_load_ps(scores), threshold, _CMP_GT_OQ);
+            if (above == 0) continue;
+            thresholds[q] = offer(table, lists + q, scores, above, (block + row) * KN_BLOCK_ROWS);
+            threshold = _mm512_set1_ps(thresholds[q]);
         }
+    }
 }
 
 // Queries side by side: group by group, so that one line of memory serves a group of all of them.
@@ -278,6 +280,7 @@ static inline __attribute__((always_inline)) void top_tiles(const kn_packed_tabl
 #pragma clang loop unroll(full)
         for (size_t place = 0; place < height * width; place++)
             sums[place] = _mm512_set1_epi32(panel->starts[place % width]);
+#pragma clang loop unroll_count(4)
         for (size_t group = 0; group < groups; group++) {
             __m512i w[4];
 #pragma clang loop unroll(full)
@@ -293,20 +296,21 @@ static inline __attribute__((always_inline)) void top_tiles(const kn_packed_tabl
                     sums[row * width + q] = _mm512_dpbusd_epi32(sums[row * width + q], w[row], four);
             }
         }
-        unsigned any = 0;
+        // Above its threshold is what is positive after it is taken away, as a number of either kind; -inf less -inf
+        // gives a NaN with its sign set. Integers are compared where the products are not multiplied.
+        __m512i most = _mm512_setzero_si512();
 #pragma clang loop unroll(full)
         for (size_t place = 0; place < height * width; place++) {
             const uint8_t *row_values = values + place / width * bytes;
             const __m512 result =
                 finish(sums[place], _mm512_loadu_ps(block_scales(table, row_values)), panel->scales[place % width],
                        _mm512_loadu_ps(block_biases(table, row_values)));
-            const __mmask16 above =
-                _mm512_cmp_ps_mask(result, _mm512_set1_ps(panel->thresholds[place % width]), _CMP_GT_OQ);
-            _mm512_storeu_ps(results.scores[place], result);
-            results.above[place] = above;
-            any |= above;
+            const __m512 excess = _mm512_sub_ps(result, _mm512_set1_ps(panel->thresholds[place % width]));
+            _mm512_store_ps(results.scores[place], result);
+            most = _mm512_max_epi32(most, _mm512_castps_si512(excess));
         }
-        if (any != 0) offer_tile(table, lists, &results, panel->thresholds, block, height, width);
+        if (_mm512_test_epi32_mask(most, most) != 0)
+            offer_tile(table, lists, &results, panel->thresholds, block, height, width);
     }
 }
 

@@ -208,12 +208,13 @@ internal import CKernels
         }
     }
 
-    /// Begins long lists above what a sixteenth of the rows makes sure of but for one list in some hundreds. Most
+    /// Begins lists above what a thirty-second of the rows makes sure of but for one list in some hundreds. Most
     /// rows that stand in such a list for a while leave it again, and each costs as much as many that are passed over.
     private func raiseFloors(_ queries: borrowing QuantizedQueries, count queryCount: Int, of lists: inout [TopK]) {
         let slots = 0..<queryCount
+        let limitMin = queryCount == 1 ? Self.sampledLimitMin.alone : Self.sampledLimitMin.together
         guard blocksInUse >= Self.sampledBlocksMin,
-            slots.allSatisfy({ lists[$0].count == 0 && lists[$0].limit >= Self.sampledLimitMin })
+            slots.allSatisfy({ lists[$0].count == 0 && lists[$0].limit >= limitMin })
         else { return }
         for slot in slots { queries.begin(limit: Self.sampleLimit(lists[slot].limit), slot) }
         for first in stride(from: 0, to: blocksInUse - Self.sampleRun, by: Self.sampleRun * Self.sampleShare) {
@@ -223,16 +224,16 @@ internal import CKernels
     }
 
     /// One row of so many is in a sample, in runs of so many blocks: what one pass of a kernel takes.
-    private static let sampleShare = 16
+    private static let sampleShare = 32
     private static let sampleRun = 4
     /// Below, a sample costs more than it saves.
-    private static let sampledBlocksMin = 256
-    private static let sampledLimitMin = 40
+    private static let sampledBlocksMin = 512
+    private static let sampledLimitMin = (alone: 40, together: 16)
 
-    /// How many of the sample's best are looked at: of a list of 60 a sixteenth has 3.75 on average, and hardly ever 10.
+    /// How many of the sample's best are looked at: a thirty-second has 1.9 of a list of 60 on average, and hardly ever 7.
     private static func sampleLimit(_ limit: Int) -> Int {
         let expected = Float(limit) / Float(sampleShare)
-        return Int(expected + 3.3 * expected.squareRoot())
+        return Int(expected + 3.3 * expected.squareRoot() + 1)
     }
 
     var kernelTable: kn_packed_table {

@@ -111,7 +111,10 @@ public final class TextbookConvolution {
                     pooledGradient.addRow(target, from: flatGradient, row: row, column: place * filters)
                 }
             }
-            for row in window { unpool(row, previous(row, in: window)) }
+            for row in window {
+                Self.unpool(
+                    row, previous(row, in: window), pooledGradient, rectified, into: &rectifiedGradient)
+            }
         }
         rectifiedGradient.addRow(zeros, from: pooledGradient, row: zeros, scale: 1)
         for range in [0..<rows, zeros..<zeros + 1] {
@@ -122,10 +125,13 @@ public final class TextbookConvolution {
     }
 
     /// Gives the gradient of a pair to the larger of the two, the earlier one where they are equal.
-    private func unpool(_ row: Int, _ previous: Int) {
-        for filter in 0..<filters {
+    private static func unpool(
+        _ row: Int, _ previous: Int, _ pooledGradient: borrowing Matrix, _ rectified: borrowing Matrix,
+        into gradient: inout Matrix
+    ) {
+        for filter in 0..<rectified.columns {
             let winner = rectified[row, filter] > rectified[previous, filter] ? row : previous
-            rectifiedGradient[winner, filter] += pooledGradient[row, filter]
+            gradient[winner, filter] += pooledGradient[row, filter]
         }
     }
 

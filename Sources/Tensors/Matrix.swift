@@ -8,8 +8,8 @@ internal import CKernels
     public let rows: Int
     public let columns: Int
     /// Floats from one row to the next.
-    let stride: Int
-    private let memory: ReservedMemory<Float>
+    @usableFromInline let stride: Int
+    @usableFromInline let memory: ReservedMemory<Float>
 
     /// Floats in the unit that rows are padded to.
     static let paddingUnit = 16
@@ -22,23 +22,29 @@ internal import CKernels
         memory = ReservedMemory(count: rows * stride)
     }
 
+    // Inlinable, as what follows: a value at a time is read and written where calls would cost more than the work.
+
     /// Where `row` starts. Stays within this module.
+    @inlinable
     func pointer(_ row: Int) -> UnsafeMutablePointer<Float> {
         precondition(row >= 0 && row < rows, "the row is in the matrix")
         return unsafe memory.start + row * stride
     }
 
     /// Reads one row of `columns` floats.
+    @inlinable
     public func withRow<Result>(_ row: Int, _ body: (Span<Float>) -> Result) -> Result {
         unsafe body(Span(_unsafeStart: pointer(row), count: columns))
     }
 
     /// Changes one row of `columns` floats.
+    @inlinable
     public mutating func withMutableRow<Result>(_ row: Int, _ body: (inout MutableSpan<Float>) -> Result) -> Result {
         var span = unsafe MutableSpan(_unsafeStart: pointer(row), count: columns)
         return body(&span)
     }
 
+    @inlinable
     public subscript(row: Int, column: Int) -> Float {
         get {
             precondition(column >= 0 && column < columns, "the column is in the matrix")

@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Zeroed memory that is reserved whole and committed by the operating system page by page, as it is
 /// first touched: a table can be as large as its bound and cost only what is in use.
-@safe struct ReservedMemory<Element: BitwiseCopyable>: ~Copyable {
-    let start: UnsafeMutablePointer<Element>
+@usableFromInline @safe struct ReservedMemory<Element: BitwiseCopyable>: ~Copyable {
+    @usableFromInline let start: UnsafeMutablePointer<Element>
     let count: Int
     private let byteCount: Int
 

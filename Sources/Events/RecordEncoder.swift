@@ -40,7 +40,7 @@ public enum RecordEncoder {
             json.append("}")
         }
         json.append("}")
-        return json.bytes
+        return json.finish()
     }
 
     /// The value of a record of the events topic.
@@ -63,7 +63,7 @@ public enum RecordEncoder {
             json.append(string: id)
         }
         json.append("}")
-        return json.bytes
+        return json.finish()
     }
 
     /// The value of a record of the sessions topic.
@@ -91,7 +91,7 @@ public enum RecordEncoder {
         json.append(#","offset":"#)
         json.append(session.through.offset)
         json.append("}}")
-        return json.bytes
+        return json.finish()
     }
 
     private static func append(_ entries: [KeptSession.Entry], to json: inout Writer) {
@@ -106,29 +106,63 @@ public enum RecordEncoder {
         }
     }
 
+    /// Text in the making. Short pieces are most of it: each is copied with one look at the room that is left.
     private struct Writer {
-        private(set) var bytes: [UInt8] = []
+        /// What is written, and room behind it.
+        private var room: [UInt8]
+        private var count = 0
 
-        init(reserving capacity: Int) { bytes.reserveCapacity(capacity) }
+        init(reserving capacity: Int) { room = [UInt8](repeating: 0, count: max(64, capacity)) }
+
+        /// What was written.
+        consuming func finish() -> [UInt8] {
+            room.removeLast(room.count - count)
+            return room
+        }
 
         mutating func append(_ text: StaticString) {
-            text.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
+            text.withUTF8Buffer { unsafe append($0) }
         }
 
         /// The shortest text that reads back as the same number; it is finite.
         mutating func append(_ number: some FloatingPoint & LosslessStringConvertible) {
-            bytes.append(contentsOf: number.description.utf8)
+            append(plain: number.description)
         }
 
         mutating func append(_ number: some BinaryInteger) {
-            bytes.append(contentsOf: number.description.utf8)
+            append(plain: number.description)
         }
 
         /// A JSON string (RFC 8259, section 7): quotes, backslashes and control characters escaped.
         mutating func append(string: String) {
-            bytes.append(UInt8(ascii: "\""))
-            if string.utf8.allSatisfy(Self.isPlain) { bytes.append(contentsOf: string.utf8) } else { append(escaping: string) }
-            bytes.append(UInt8(ascii: "\""))
+            append(UInt8(ascii: "\""))
+            if string.utf8.allSatisfy(Self.isPlain) { append(plain: string) } else { append(escaping: string) }
+            append(UInt8(ascii: "\""))
+        }
+
+        private mutating func append(plain text: String) {
+            let isCopied: Void? = unsafe text.utf8.withContiguousStorageIfAvailable { unsafe append($0) }
+            if isCopied == nil { for byte in text.utf8 { append(byte) } }
+        }
+
+        private mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
+            makeRoom(for: bytes.count)
+            let place = count
+            unsafe room.withUnsafeMutableBytes { room in
+                unsafe UnsafeMutableRawBufferPointer(rebasing: room[place...]).copyMemory(from: UnsafeRawBufferPointer(bytes))
+            }
+            count += bytes.count
+        }
+
+        private mutating func append(_ byte: UInt8) {
+            makeRoom(for: 1)
+            room[count] = byte
+            count += 1
+        }
+
+        private mutating func makeRoom(for size: Int) {
+            guard count + size > room.count else { return }
+            room.append(contentsOf: repeatElement(0, count: max(size, room.count)))
         }
 
         private static func isPlain(_ byte: UInt8) -> Bool {
@@ -139,13 +173,13 @@ public enum RecordEncoder {
             for byte in string.utf8 {
                 switch byte {
                 case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                    bytes.append(UInt8(ascii: "\\"))
-                    bytes.append(byte)
+                    append(UInt8(ascii: "\\"))
+                    append(byte)
                 case 0..<0x20:
                     append(#"\u00"#)
-                    bytes.append(Self.digit(byte >> 4))
-                    bytes.append(Self.digit(byte & 15))
-                default: bytes.append(byte)
+                    append(Self.digit(byte >> 4))
+                    append(Self.digit(byte & 15))
+                default: append(byte)
                 }
             }
         }

@@ -91,8 +91,9 @@ struct Yardsticks {
         _ tell: (_ model: String, _ rank: Int?) -> Void
     ) {
         guard let item else { return YardstickName.always.forEach { tell($0, nil) } }
-        popularity.list(2 * count, excluding: [], into: &popular)
-        let fame = popular.firstIndex(of: item)
+        let isPopular = popularity.mayList(item, 2 * count)
+        if isPopular { popularity.list(2 * count, excluding: [], into: &popular) }
+        let fame = isPopular ? popular.firstIndex(of: item) : nil
         tell(YardstickName.popular, fame.flatMap { $0 < count ? $0 + 1 : nil })
         tell(YardstickName.markov, Self.rank(of: item, after: last, count: count, transitions, fame, popular))
         tell(YardstickName.rules, Self.rank(of: item, after: last, count: count, rules, fame, popular))

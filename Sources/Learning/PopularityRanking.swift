@@ -58,6 +58,12 @@ public struct PopularityRanking: Sendable {
         }
     }
 
+    /// Whether a list of `count` can have `item`: so many are not more frequent.
+    public func mayList(_ item: ItemIndex, _ count: Int) -> Bool {
+        let frequency = self.count(of: item)
+        return frequency > 0 && Int(firstPlaces[Int(frequency)]) < count
+    }
+
     /// Equals that are looked at for one list: a list costs the same however many items there are.
     static let equalsMax = 4096
 

@@ -55,6 +55,9 @@ import Testing
                 let other = ranking.order[place]
                 #expect(ranking.count(of: other) == counts[Int(other)])
                 #expect(ranking.place(of: other) == (counts[Int(other)] > 0 ? place : nil))
+                // Where a list could have it, because fewer are more frequent than it has places.
+                let ahead = counts.count { $0 > counts[Int(other)] }
+                #expect(ranking.mayList(other, 7) == (counts[Int(other)] > 0 && ahead < 7))
             }
         }
         var restored = PopularityRanking(halfLife: 97)

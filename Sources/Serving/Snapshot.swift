@@ -122,8 +122,14 @@ public struct Snapshot: ~Copyable {
     ///
     /// - Throws: `TensorError.notFinite`; the rows before that one are then new.
     public mutating func refreshItems(_ items: [ItemIndex], from table: borrowing EmbeddingTable) throws(TensorError) {
-        for item in items { try refreshItem(item, from: table) }
+        for (place, item) in items.enumerated() {
+            if place + Self.rowsAhead < items.count { self.items.prefetchRow(Int(items[place + Self.rowsAhead])) }
+            try refreshItem(item, from: table)
+        }
     }
+
+    /// Rows that are asked for before they are written.
+    private static let rowsAhead = 4
 
     private static func itemsBeforeIndex(_ mode: IndexMode) -> Int {
         switch mode {

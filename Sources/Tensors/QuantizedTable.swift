@@ -57,6 +57,15 @@ internal import CKernels
         unsafe tail(of: index)[Self.blockRows] = bias
     }
 
+    /// Asks for what a row's values and its scale stand in, and does not wait for it: they are a block's width apart.
+    public func prefetchRow(_ index: Int) {
+        guard index >= 0 && index < count else { return }
+        let start = unsafe blocks.start + offset(of: index)
+        for group in 0..<Self.groups(columns) { unsafe kn_prefetch(start + group * Self.groupBytes, 1) }
+        unsafe kn_prefetch(tail(of: index), 1)
+        unsafe kn_prefetch(tail(of: index) + Self.blockRows, 1)
+    }
+
     /// Quantizes the first rows of `source` into every row of a table of whole blocks.
     ///
     /// - Parameter biases: [1 x at least capacity]

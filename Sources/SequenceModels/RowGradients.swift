@@ -10,16 +10,22 @@ public struct RowGradients: ~Copyable {
     private var biases: [Float]
     /// The rows touched in this step, a slot each.
     public private(set) var items: [ItemIndex] = []
-    /// For each item, its slot, valid where the stamp is that of the current step: clearing costs nothing, however
-    /// large the table is.
-    private var slots: [(stamp: UInt32, slot: Int32)] = []
+    /// For each item the step that used it last, in the upper bits, and its slot there: valid where that is the current
+    /// one, so that clearing costs nothing, however large the table is. One word, as it is read at random: the less
+    /// memory, the nearer.
+    private var slots: [UInt32] = []
+    /// The current step, 1...stampMax.
     private var stamp: UInt32 = 1
+
+    private static let slotBits: UInt32 = 20
+    private static let stampMax = UInt32.max >> slotBits
 
     /// Distinct rows touched in this step.
     public var count: Int { items.count }
 
     /// - Parameter slotsMax: the most distinct rows that one step can touch.
     public init(slotsMax: Int, dimensions: Int) {
+        precondition(slotsMax <= 1 << Self.slotBits, "a step touches a million rows at most")
         vectors = Matrix(rows: slotsMax, columns: dimensions)
         biases = [Float](repeating: 0, count: slotsMax)
         items.reserveCapacity(slotsMax)
@@ -43,10 +49,10 @@ public struct RowGradients: ~Copyable {
         vectors.fill(0, rows: 0..<items.count)
         for slot in items.indices { biases[slot] = 0 }
         items.removeAll(keepingCapacity: true)
-        stamp &+= 1
-        if stamp == 0 {
-            // Stamps of four billion steps ago would read as current.
-            for index in slots.indices { slots[index].stamp = 0 }
+        stamp += 1
+        if stamp > Self.stampMax {
+            // Stamps of so many steps ago would read as current.
+            for index in slots.indices { slots[index] = 0 }
             stamp = 1
         }
     }
@@ -89,10 +95,11 @@ public struct RowGradients: ~Copyable {
 
     private mutating func slot(of item: ItemIndex) -> Int {
         let index = Int(item)
-        while slots.count <= index { slots.append((0, 0)) }
-        if slots[index].stamp == stamp { return Int(slots[index].slot) }
+        while slots.count <= index { slots.append(0) }
+        let known = slots[index]
+        if known >> Self.slotBits == stamp { return Int(known & ((1 << Self.slotBits) - 1)) }
         precondition(items.count < vectors.rows, "a step touches no more rows than it was sized for")
-        slots[index] = (stamp, Int32(items.count))
+        slots[index] = stamp << Self.slotBits | UInt32(items.count)
         items.append(item)
         return items.count - 1
     }

@@ -104,6 +104,10 @@ float kn_dot_f32(const float *a, const float *b, size_t n) { return floats->dot(
 
 void kn_axpy_f32(float s, const float *x, float *y, size_t n) { floats->axpy(s, x, y, n); }
 
+void kn_add_three_f32(const float *a, const float *b, const float *c, float *y, size_t n) {
+    floats->add_three(a, b, c, y, n);
+}
+
 float kn_normalize_f32(const float *x, float length, float *y, size_t n) {
     return floats->normalize(x, length, y, n);
 }

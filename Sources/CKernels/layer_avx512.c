@@ -6,6 +6,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
 #include "exponential_avx512.inc"
+#include "reductions_avx512.inc"
 
 // A row of at most four registers, which it stays in.
 enum { NORM_VECTORS = 4 };
@@ -37,6 +38,52 @@ static inline __attribute__((always_inline)) void norm_row(const float *x, const
     }
 }
 
+static inline __attribute__((always_inline)) __m512 lane_everywhere(__m128 lanes, size_t lane) {
+    return _mm512_permutexvar_ps(_mm512_set1_epi32((int)lane), _mm512_castps128_ps512(lanes));
+}
+
+// Four rows of 64: what each waits for alone, two sums across lanes, a root and a division, is done for all of them at
+// once. The same bits.
+static void norm_four(const float *x, size_t x_stride, const float *gain, const float *bias, float *normalized,
+                      size_t normalized_stride, float *inverse_deviations, float *y, size_t y_stride) {
+    const __m128 share = _mm_set1_ps(1.0f / 64);
+    __m512 values[4][4], sums[4], squares[4];
+#pragma clang loop unroll(full)
+    for (size_t row = 0; row < 4; row++) {
+        sums[row] = _mm512_setzero_ps();
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < 4; v++) {
+            values[row][v] = _mm512_loadu_ps(x + row * x_stride + v * 16);
+            sums[row] = _mm512_add_ps(sums[row], values[row][v]);
+        }
+    }
+    const __m128 means = _mm_mul_ps(float_sums_of_four(sums), share);
+#pragma clang loop unroll(full)
+    for (size_t row = 0; row < 4; row++) {
+        const __m512 mean = lane_everywhere(means, row);
+        squares[row] = _mm512_setzero_ps();
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < 4; v++) {
+            values[row][v] = _mm512_sub_ps(values[row][v], mean);
+            squares[row] = _mm512_fmadd_ps(values[row][v], values[row][v], squares[row]);
+        }
+    }
+    const __m128 variances = _mm_fmadd_ps(float_sums_of_four(squares), share, _mm_set1_ps(KN_LAYER_NORM_EPSILON));
+    const __m128 inverses = _mm_div_ps(_mm_set1_ps(1.0f), _mm_sqrt_ps(variances));
+    _mm_storeu_ps(inverse_deviations, inverses);
+#pragma clang loop unroll(full)
+    for (size_t row = 0; row < 4; row++) {
+        const __m512 inverse = lane_everywhere(inverses, row);
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < 4; v++) {
+            const __m512 value = _mm512_mul_ps(values[row][v], inverse);
+            _mm512_storeu_ps(normalized + row * normalized_stride + v * 16, value);
+            _mm512_storeu_ps(y + row * y_stride + v * 16,
+                             _mm512_fmadd_ps(value, _mm512_loadu_ps(gain + v * 16), _mm512_loadu_ps(bias + v * 16)));
+        }
+    }
+}
+
 static void layer_norm_any(const float *x, size_t x_stride, const float *gain, const float *bias, float *normalized,
                            size_t normalized_stride, float *inverse_deviations, float *y, size_t y_stride, size_t rows,
                            size_t n);
@@ -47,7 +94,11 @@ static void layer_norm(const float *x, size_t x_stride, const float *gain, const
     if (n > NORM_VECTORS * 16)
         return layer_norm_any(x, x_stride, gain, bias, normalized, normalized_stride, inverse_deviations, y, y_stride,
                               rows, n);
-    for (size_t row = 0; row < rows; row++) {
+    size_t row = 0;
+    for (; n == 64 && row + 4 <= rows; row += 4)
+        norm_four(x + row * x_stride, x_stride, gain, bias, normalized + row * normalized_stride, normalized_stride,
+                  inverse_deviations + row, y + row * y_stride, y_stride);
+    for (; row < rows; row++) {
         const float *from = x + row * x_stride;
         float *kept = normalized + row * normalized_stride, *to = y + row * y_stride;
         // The usual width with its loops unrolled.

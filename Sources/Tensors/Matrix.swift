@@ -85,6 +85,17 @@ internal import CKernels
         unsafe kn_axpy_f32(scale, source.pointer(sourceRow), pointer(row), columns)
     }
 
+    /// row += a row of each of three others, one after another.
+    public mutating func addRow(
+        _ row: Int, from first: borrowing Matrix, row firstRow: Int, _ second: borrowing Matrix, row secondRow: Int,
+        _ third: borrowing Matrix, row thirdRow: Int
+    ) {
+        precondition(
+            columns == first.columns && columns == second.columns && columns == third.columns, "rows of one width")
+        unsafe kn_add_three_f32(
+            first.pointer(firstRow), second.pointer(secondRow), third.pointer(thirdRow), pointer(row), columns)
+    }
+
     /// row += scale · otherRow, both of this matrix and not the same.
     public mutating func addRow(_ row: Int, fromRow otherRow: Int, scale: Float) {
         precondition(row != otherRow, "two rows")

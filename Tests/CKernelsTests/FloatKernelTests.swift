@@ -26,6 +26,16 @@ import Testing
         }
     }
 
+    @Test(arguments: Variant.available, awkwardLengths) func threeRowsAreAddedOneAfterAnother(variant: Variant, length: Int) {
+        var generator = TestGenerator(state: UInt64(length) + 7)
+        let added = (0..<3).map { _ in GuardedBuffer(generator.floats(length, 3)) }
+        let result = GuardedBuffer(generator.floats(length, 3))
+        var expected = result.values
+        for rows in added { for place in expected.indices { expected[place] += rows.values[place] } }
+        variant.floats.add_three(added[0].start, added[1].start, added[2].start, result.start, length)
+        #expect(result.values == expected)
+    }
+
     @Test(arguments: Variant.available, awkwardLengths) func directionsAndTheirGradient(variant: Variant, length: Int) {
         var generator = TestGenerator(state: UInt64(length) + 31)
         let x = GuardedBuffer(generator.floats(length, 3))
@@ -298,22 +308,26 @@ import Testing
     /// Row by row what `magnitude` and `quantize` give, up to the first row that is not finite.
     @Test(arguments: Variant.available, awkwardLengths) func rowsAreQuantizedTogether(variant: Variant, length: Int) {
         var generator = TestGenerator(state: UInt64(length) + 12)
-        let rows = 5
+        // Some kernels do four rows at once, and sixteen.
+        let rows = 39
         var values = generator.floats(rows * length, 3)
         for place in length..<2 * length { values[place] = place % 2 == 0 ? 0 : 1e-33 }
-        for badRow in [rows, 3] {
+        for badRow in [rows, 38, 21, 3] {
             if badRow < rows { values[badRow * length + length / 2] = .nan }
             let source = GuardedBuffer(values)
-            let results = (0..<rows).map { _ in GuardedBuffer([Int8](repeating: 99, count: length)) }
-            var queries = results.map { kn_packed_query(values: $0.start, correction: 1, scale: -1) }
+            let results = GuardedBuffer([Int8](repeating: 99, count: rows * length))
+            var queries = (0..<rows).map {
+                kn_packed_query(values: results.start + $0 * length, correction: 1, scale: -1)
+            }
             #expect(variant.floats.quantize_rows(source.start, length, rows, length, &queries) == badRow)
             for row in 0..<badRow {
                 let magnitude = kn_float_plain.magnitude(source.start + row * length, length)
                 let scale = magnitude < 1e-30 ? 1 : magnitude / 127
-                let expected = GuardedBuffer([Int8](repeating: 0, count: length))
-                kn_float_plain.quantize(source.start + row * length, scale, expected.start, length)
-                #expect(results[row].values == expected.values && queries[row].scale == scale)
-                #expect(queries[row].correction == 128 * expected.values.reduce(Int32(0)) { $0 + Int32($1) })
+                var expected = [Int8](repeating: 0, count: length)
+                kn_float_plain.quantize(source.start + row * length, scale, &expected, length)
+                #expect(results.values[row * length..<(row + 1) * length] == expected[...])
+                #expect(queries[row].scale == scale)
+                #expect(queries[row].correction == 128 * expected.reduce(Int32(0)) { $0 + Int32($1) })
             }
         }
     }

@@ -48,13 +48,25 @@ import Testing
     @Test(arguments: Variant.available, awkwardLengths) func layerNormAndItsWayBack(variant: Variant, length: Int) throws {
         let kernels = try kernels(variant)
         var generator = TestGenerator(state: UInt64(length) + 77)
-        let rows = 2
+        // Some kernels do four rows at once.
+        let rows = 7
         let x = GuardedBuffer(generator.floats(rows * length, 2))
         let (gain, bias) = (GuardedBuffer(generator.floats(length, 1)), GuardedBuffer(generator.floats(length, 1)))
         let normalized = GuardedBuffer([Float](repeating: 0, count: rows * length))
         let inverse = GuardedBuffer([Float](repeating: 0, count: rows))
         let y = GuardedBuffer([Float](repeating: 0, count: rows * length))
         kernels.layer_norm(x.start, length, gain.start, bias.start, normalized.start, length, inverse.start, y.start, length, rows, length)
+        for row in 0..<rows {
+            // Alone a row gives the same bits.
+            let (kept, one) = (GuardedBuffer([Float](repeating: 0, count: length)), GuardedBuffer<Float>([0]))
+            let alone = GuardedBuffer([Float](repeating: 0, count: length))
+            kernels.layer_norm(
+                x.start + row * length, length, gain.start, bias.start, kept.start, length, one.start, alone.start, length, 1,
+                length)
+            #expect(alone.values[...] == y.values[row * length..<(row + 1) * length])
+            #expect(kept.values[...] == normalized.values[row * length..<(row + 1) * length])
+            #expect(one.values[0] == inverse.values[row])
+        }
 
         func norm(_ row: Int, _ values: [Double]) -> [Double] {
             let mean = values.reduce(0, +) / Double(length)

@@ -38,6 +38,8 @@ bool kn_isa_select(kn_isa isa);
 float kn_dot_f32(const float *a, const float *b, size_t n);
 // y += s * x
 void kn_axpy_f32(float s, const float *x, float *y, size_t n);
+// y += a, then b, then c
+void kn_add_three_f32(const float *a, const float *b, const float *c, float *y, size_t n);
 // y = length * x / max(|x|, 1e-12), which may be x itself; returns what x was multiplied with
 float kn_normalize_f32(const float *x, float length, float *y, size_t n);
 // y += scale * (g - shrink * (g . direction) * direction): with shrink 1 / |direction|^2 without the part along it

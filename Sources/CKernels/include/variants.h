@@ -8,6 +8,7 @@
 typedef struct kn_float_kernels {
     float (*dot)(const float *, const float *, size_t);
     void (*axpy)(float, const float *, float *, size_t);
+    void (*add_three)(const float *, const float *, const float *, float *, size_t);
     float (*normalize)(const float *, float, float *, size_t);
     void (*add_tangent)(const float *, const float *, float, float, float *, size_t);
     void (*gemv)(const float *, size_t, const float *, float *, size_t, size_t);

@@ -32,9 +32,9 @@ public struct InputFeatures: ~Copyable {
     func read(_ batch: SequenceBatch, _ table: borrowing EmbeddingTable, into inputs: inout Matrix) {
         for position in 0..<batch.positionCount {
             inputs.copyRow(position, from: table.vectors, row: Int(batch.inputs[position]))
-            inputs.addRow(position, from: types.value, row: Int(batch.types[position]), scale: 1)
-            inputs.addRow(position, from: gaps.value, row: Int(batch.gaps[position]), scale: 1)
-            inputs.addRow(position, from: repetitions.value, row: Int(batch.repetitions[position]), scale: 1)
+            inputs.addRow(
+                position, from: types.value, row: Int(batch.types[position]), gaps.value, row: Int(batch.gaps[position]),
+                repetitions.value, row: Int(batch.repetitions[position]))
         }
     }
 

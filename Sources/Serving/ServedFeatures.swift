@@ -28,8 +28,8 @@ struct ServedFeatures: ~Copyable {
     ) {
         let event = window[position]
         vectors.withMutableRow(row) { items.dequantizeRow(Int(event.item), into: &$0) }
-        vectors.addRow(row, from: types, row: Int(event.type), scale: 1)
-        vectors.addRow(row, from: gaps, row: Int(event.gap), scale: 1)
-        vectors.addRow(row, from: repetitions, row: SessionEvent.repetition(position, in: window), scale: 1)
+        vectors.addRow(
+            row, from: types, row: Int(event.type), gaps, row: Int(event.gap), repetitions,
+            row: SessionEvent.repetition(position, in: window))
     }
 }

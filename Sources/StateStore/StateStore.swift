@@ -100,7 +100,8 @@ public final class StateStore: Sendable {
             sql: "INSERT OR REPLACE INTO model VALUES (1, ?, ?, ?)",
             arguments: [model.encoder, model.dimensions, Int64(bitPattern: model.modelVersion)])
         let item = try database.makeStatement(sql: "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?)")
-        for row in checkpoint.items {
+        // In the order of the file, so that each of its pages is read and written once: they came in that of the events.
+        for row in checkpoint.items.sorted(by: { $0.index < $1.index }) {
             let (place, id) = (Int64(row.index), Array(row.id.text.utf8))
             let checksum = RowChecksums.item(place: place, id: id, payload: row.payload)
             try item.execute(arguments: [place, Data(id), Int64(bitPattern: checksum.value), Data(row.payload)])
@@ -109,7 +110,7 @@ public final class StateStore: Sendable {
         let removal = try database.makeStatement(sql: "DELETE FROM user WHERE id = ?")
         for user in checkpoint.removedUsers { try removal.execute(arguments: [Data(user.text.utf8)]) }
         let user = try database.makeStatement(sql: "INSERT OR REPLACE INTO user VALUES (?, ?, ?, ?)")
-        for row in checkpoint.users {
+        for row in checkpoint.users.sorted(by: { $0.id.text < $1.id.text }) {
             let (id, lastActive) = (Array(row.id.text.utf8), Int64(bitPattern: row.lastActive))
             let checksum = RowChecksums.user(id: id, lastActive: lastActive, payload: row.payload)
             try user.execute(arguments: [Data(id), lastActive, Int64(bitPattern: checksum.value), Data(row.payload)])

@@ -53,7 +53,8 @@ extension SessionEvent {
         guard index > 0 else { return Int(Repetition.new.rawValue) }
         let item = sequence[index].item
         if sequence[index - 1].item == item { return Int(Repetition.last.rawValue) }
-        for earlier in 0..<index - 1 where sequence[earlier].item == item { return Int(Repetition.earlier.rawValue) }
+        let before = sequence.extracting(0..<index - 1)
+        for earlier in before.indices where before[earlier].item == item { return Int(Repetition.earlier.rawValue) }
         return Int(Repetition.new.rawValue)
     }
 }

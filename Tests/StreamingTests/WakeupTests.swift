@@ -4,11 +4,11 @@ import Testing
 
 @testable import Streaming
 
-/// What ends a wait for records. A wait that nothing ends lasts a minute here: the tests would be stopped.
-@Suite(.timeLimit(.minutes(1)))
+/// What ends a wait for records. A wait that nothing ends lasts longer than a test may, which takes its time beside others.
+@Suite(.timeLimit(.minutes(10)))
 struct WakeupTests {
     private func wait(_ consumer: Consumer, into events: inout [ConsumerEvent]) {
-        consumer.poll(into: &events, eventsMax: 100, timeout: .seconds(70))
+        consumer.poll(into: &events, eventsMax: 100, timeout: .seconds(700))
     }
 
     private func configuration(_ broker: EmbeddedBroker) -> KafkaConfiguration {
@@ -19,7 +19,7 @@ struct WakeupTests {
         let wakeup = try Wakeup()
         wakeup.ring()
         wakeup.ring()
-        wakeup.wait(.seconds(70))
+        wakeup.wait(.seconds(700))
         let began = ContinuousClock.now
         wakeup.wait(.milliseconds(20))
         #expect(ContinuousClock.now - began >= .milliseconds(20))
@@ -72,7 +72,7 @@ struct WakeupTests {
         for _ in 0..<100 where values.count < 40 {
             events.removeAll()
             // Ten of forty: the rest is there already, and rings no more.
-            consumer.poll(into: &events, eventsMax: 10, timeout: .seconds(70))
+            consumer.poll(into: &events, eventsMax: 10, timeout: .seconds(700))
             for case .record(let record) in events { values += record.value ?? [] }
         }
         #expect(values == Array(0..<40))

@@ -60,4 +60,15 @@ public struct LatencySummary: Codable, Equatable, Sendable {
         0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0015, 0.002, 0.0025, 0.003, 0.004, 0.005, 0.0075,
         0.01, 0.015, 0.02, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
     ]
+
+    /// A quantile of what came after an earlier summary of the same histogram.
+    ///
+    /// - Parameter share: 0...1
+    /// - Returns: the upper bound of its bucket in seconds, infinity beyond the last; nil where nothing came.
+    public func quantile(_ share: Double, since earlier: LatencySummary) -> Double? {
+        guard count > earlier.count else { return nil }
+        let wanted = share * Double(count - earlier.count)
+        let place = zip(cumulativeBuckets, earlier.cumulativeBuckets).map { $0 - $1 }.firstIndex { Double($0) >= wanted }
+        return place.map { Self.bucketBounds[$0] } ?? .infinity
+    }
 }

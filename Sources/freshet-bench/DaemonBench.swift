@@ -69,8 +69,9 @@ struct DaemonBench {
         var line = BenchLine(delivery == "exactly_once" ? "daemon/exactly_once" : "daemon")
         (line.items, line.users, line.events, line.rate, line.threads) = (after.items, after.users, count, rate, 2)
         line.perSecond = Double(after.recommendationsPublished - before.recommendationsPublished) / elapsed
-        let latency = after.eventToPublish.since(before.eventToPublish)
-        (line.medianMicroseconds, line.p99Microseconds) = (latency.median * 1e6, latency.p99 * 1e6)
+        // Upper bounds of the buckets.
+        line.medianMicroseconds = (after.eventToPublish.quantile(0.5, since: before.eventToPublish) ?? .infinity) * 1e6
+        line.p99Microseconds = (after.eventToPublish.quantile(0.99, since: before.eventToPublish) ?? .infinity) * 1e6
         line.residentBytes = after.residentBytes
         line.allocationsPerEvent = Double(ca_allocations() - allocations) / Double(count)
         return line
@@ -98,18 +99,5 @@ struct DaemonBench {
     private func wait(_ daemon: Daemon, until published: UInt64) throws {
         let deadline = ContinuousClock.now + .seconds(120)
         while daemon.status().recommendationsPublished < published, ContinuousClock.now < deadline { usleep(20_000) }
-    }
-}
-
-extension LatencySummary {
-    /// Quantiles of what came after `earlier`, as upper bounds of the buckets.
-    func since(_ earlier: LatencySummary) -> (median: Double, p99: Double) {
-        let counts = zip(cumulativeBuckets, earlier.cumulativeBuckets).map { $0 - $1 }
-        let total = Double(count - earlier.count)
-        func quantile(_ share: Double) -> Double {
-            let place = counts.firstIndex { Double($0) >= share * total }
-            return place.map { Self.bucketBounds[$0] } ?? .infinity
-        }
-        return (quantile(0.5), quantile(0.99))
     }
 }

@@ -22,6 +22,21 @@ import Testing
         }
     }
 
+    @Test func quantilesOfWhatCameSinceForgetWhatCameBefore() {
+        var histogram = LatencyHistogram()
+        for _ in 0..<50 { histogram.record(.milliseconds(700)) }
+        let start = histogram.summary()
+        #expect(start.quantile(0.99, since: LatencySummary()) == 1)
+        #expect(start.quantile(0.5, since: start) == nil)
+        for _ in 0..<99 { histogram.record(.microseconds(1800)) }
+        #expect(histogram.summary().quantile(0.99, since: start) == 0.002)
+        histogram.record(.seconds(11))
+        let steady = histogram.summary()
+        // The slowest of a hundred is beyond the hundredth part, and beyond the last bucket.
+        #expect(steady.quantile(0.99, since: start) == 0.002)
+        #expect(steady.quantile(1, since: start) == .infinity)
+    }
+
     @Test func metricsAreWellFormed() {
         var report = StatusReport()
         report.events.accepted = 12

@@ -37,6 +37,7 @@ extension Engine {
         let shares = min(desks.count, group.members.count)
         consult(group, shares: shares)
         try settleRanking(group.queries)
+        dealSpareLists(group, shares: shares)
         makeLists(group, shares: shares)
         for (slot, member) in group.members.enumerated() {
             let desk = desks[slot % shares]

@@ -35,6 +35,10 @@ public struct Engine: ~Copyable {
     let desks: [ListDesk]
     /// Empty between answers: its memory is used again and again.
     private var group = ListGroup()
+    /// Lists that are done with: their memory is used for new ones.
+    private(set) var spareLists: [[ScoredItem]] = []
+    /// As many as a batch has; what is beyond goes back to the allocator.
+    static let spareListsMax = 1024
     /// The last good point of each member that a checkpoint has.
     var writtenGoodPoints: [UInt32]
     /// Test-then-train quality over the newest lists, by model.
@@ -158,13 +162,17 @@ public struct Engine: ~Copyable {
         try rank(&group, into: &answers, now: now)
     }
 
-    /// Shares the memory of lists that are done with out to the desks.
-    private func takeBack(_ answers: inout [EngineAnswer]) {
-        var place = 0
+    private mutating func takeBack(_ answers: inout [EngineAnswer]) {
         while let answer = answers.popLast() {
-            guard case .list(let list) = answer else { continue }
-            desks[place % desks.count].lists.append(list.items)
-            place += 1
+            if case .list(let list) = answer, spareLists.count < Self.spareListsMax { spareLists.append(list.items) }
+        }
+    }
+
+    /// Gives each desk the memory of as many lists as it is going to publish.
+    mutating func dealSpareLists(_ group: ListGroup, shares: Int) {
+        for (slot, member) in group.members.enumerated() where member.isPublished {
+            guard let list = spareLists.popLast() else { return }
+            desks[slot % shares].lists.append(list)
         }
     }
 

@@ -38,7 +38,7 @@ final class ListDesk {
     var rankings: [ItemIndex] = []
     /// Their pools, packed, end to end.
     private var packedPools = ByteWriter()
-    /// Lists that are done with: their memory is used for new ones.
+    /// Lists that are done with, one for each that is going to be made here.
     var lists: [[ScoredItem]] = []
 
     init(dimensions: Int) {

@@ -1,8 +1,9 @@
 import CAllocations
-import Engine
 import Events
 import SequenceModels
 import Testing
+
+@testable import Engine
 
 /// Blocks of memory that an event asks for once everything has grown: none.
 @Suite struct AllocationTests {
@@ -56,5 +57,26 @@ import Testing
         // The counter is there: a list that somebody holds lends nothing.
         let held = answers
         #expect(try step() >= UInt64(held.count))
+    }
+
+    /// Lists are made now by one desk and now by both, as users come once or several times in a batch: what comes back
+    /// neither piles up at one of them, nor leaves the other without.
+    @Test func memoryOfListsGoesWhereTheyAreMade() throws {
+        var configuration = EngineConfiguration()
+        (configuration.encoder, configuration.threads) = (.gru, 2)
+        (configuration.learner.dimensions, configuration.learner.itemsMax, configuration.usersMax) = (16, 100, 100)
+        var engine = try Engine(configuration)
+        var visits = Visits()
+        var answers: [EngineAnswer] = []
+        for _ in 0..<300 {
+            let inputs = try (0..<Self.batch).map { _ in try visits.next() }
+            try engine.answer(inputs, now: Timestamp(milliseconds: 0), into: &answers)
+            #expect(answers.count == Self.batch && engine.desks.allSatisfy { $0.lists.isEmpty })
+            #expect(engine.spareLists.count <= Self.batch)
+        }
+        // A batch of more than are ever kept.
+        answers = (0..<2 * Engine.spareListsMax).flatMap { _ in answers.prefix(1) }
+        try engine.answer([], now: Timestamp(milliseconds: 0), into: &answers)
+        #expect(answers.isEmpty && engine.spareLists.count == Engine.spareListsMax)
     }
 }

@@ -11,8 +11,20 @@ struct WakeupTests {
         consumer.poll(into: &events, eventsMax: 100, timeout: .seconds(700))
     }
 
-    private func configuration(_ broker: EmbeddedBroker) -> KafkaConfiguration {
-        KafkaConfiguration(bootstrapServers: broker.bootstrapServers, groupID: "wakeups")
+    /// A consumer that a wakeup ends the waits of, and what a producer beside it needs.
+    private struct Beside {
+        let broker: EmbeddedBroker
+        let configuration: KafkaConfiguration
+        let wakeup: Wakeup
+        let consumer: Consumer
+
+        init() throws {
+            broker = try EmbeddedBroker(brokers: 1)
+            try broker.createTopic("events", partitions: 1)
+            configuration = KafkaConfiguration(bootstrapServers: broker.bootstrapServers, groupID: "wakeups")
+            wakeup = try Wakeup()
+            consumer = try Consumer(configuration, topics: [], wakeup: wakeup)
+        }
     }
 
     @Test func aRingBeforeTheWaitEndsItAndTheNextOneLasts() throws {
@@ -26,11 +38,10 @@ struct WakeupTests {
     }
 
     @Test func aRingFromAnotherThreadEndsThePoll() throws {
-        let broker = try EmbeddedBroker(brokers: 1)
-        try broker.createTopic("events", partitions: 1)
-        let wakeup = try Wakeup()
-        let consumer = try Consumer(configuration(broker), topics: [], wakeup: wakeup)
+        let beside = try Beside()
+        let consumer = beside.consumer
         var events: [ConsumerEvent] = []
+        let wakeup = beside.wakeup
         let ringing = Thread { wakeup.ring() }
         ringing.start()
         wait(consumer, into: &events)
@@ -39,11 +50,9 @@ struct WakeupTests {
     }
 
     @Test func aReportEndsThePollOfTheConsumerBesideIt() throws {
-        let broker = try EmbeddedBroker(brokers: 1)
-        try broker.createTopic("events", partitions: 1)
-        let wakeup = try Wakeup()
-        let consumer = try Consumer(configuration(broker), topics: [], wakeup: wakeup)
-        let producer = try Producer(configuration(broker), topics: ["events"], wakeup: wakeup)
+        let beside = try Beside()
+        let consumer = beside.consumer
+        let producer = try Producer(beside.configuration, topics: ["events"], wakeup: beside.wakeup)
         try producer.send(OutgoingRecord(topic: "events", key: nil, value: [1]), token: 7)
         var events: [ConsumerEvent] = []
         var reports: [DeliveryReport] = []
@@ -58,11 +67,9 @@ struct WakeupTests {
     }
 
     @Test func recordsEndThePollAndThoseThatAreLeftAreTakenAtOnce() throws {
-        let broker = try EmbeddedBroker(brokers: 1)
-        try broker.createTopic("events", partitions: 1)
-        let wakeup = try Wakeup()
-        let consumer = try Consumer(configuration(broker), topics: [], wakeup: wakeup)
-        let producer = try Producer(configuration(broker), topics: ["events"])
+        let beside = try Beside()
+        let consumer = beside.consumer
+        let producer = try Producer(beside.configuration, topics: ["events"])
         try consumer.assign([TopicPartition(topic: "events", partition: 0): 0])
         for value in 0..<40 as Range<UInt8> {
             try producer.send(OutgoingRecord(topic: "events", key: nil, value: [value]), token: UInt(value) + 1)

@@ -25,8 +25,13 @@ public enum DaemonError: Error, Sendable {
         switch self {
         case .state, .engine(.stateMismatch), .engine(.weightsMismatch): 74
         case .engine(.diverged), .decoder: 70
-        case .streaming(let error): error.recovery == .reconfigure ? 78 : 69
-        case .transaction(let error): error.recovery == .expired ? 70 : 69
+        case .streaming(let error):
+            switch error.recovery {
+            case .reconfigure: 78
+            case .restart, .retry: 75
+            default: 69
+            }
+        case .transaction(let error): error.recovery == .stop ? 75 : 69
         }
     }
 }

@@ -31,6 +31,7 @@ struct EngineThread: ~Copyable {
         let consumer: Consumer
         let reader: Consumer?
         let producer: Producer
+        let makeProducer: () throws(StreamingError) -> Producer
         SystemdNotifier.restoring(rows: 0)
         do throws(StateStoreError) {
             store = try StateStore(directory: settings.state.directory)
@@ -44,11 +45,10 @@ struct EngineThread: ~Copyable {
             queries.ring(wakeup)
             consumer = try Consumer(kafka, topics: [settings.topics.events], wakeup: wakeup)
             reader = settings.topics.sessions == nil ? nil : try Consumer(kafka, topics: [])
-            producer = try Producer(
-                kafka,
-                topics: [settings.topics.recommendations, settings.topics.deadLetters]
-                    + (settings.topics.sessions.map { [$0] } ?? []),
-                wakeup: wakeup)
+            let topics = [settings.topics.recommendations, settings.topics.deadLetters]
+                + (settings.topics.sessions.map { [$0] } ?? [])
+            makeProducer = { () throws(StreamingError) in try Producer(kafka, topics: topics, wakeup: wakeup) }
+            producer = try makeProducer()
         } catch { throw .streaming(error) }
         guard let decoder = EventDecoder(fields: settings.topics.eventsFields, limits: settings.events) else {
             throw .decoder
@@ -57,12 +57,11 @@ struct EngineThread: ~Copyable {
         self.board = board
         self.queries = queries
         self.logger = logger
+        let writer = CheckpointWriter(
+            store, keeper: GenerationKeeper(store, interval: settings.state.previousInterval), logger: logger)
         loop = DeliveryLoop(
-            DeliveryConfiguration(settings), engine: restored, decoder: decoder, consumer: consumer,
-            reader: reader, producer: producer,
-            store: CheckpointWriter(
-                store, keeper: GenerationKeeper(store, interval: settings.state.previousInterval), logger: logger),
-            time: time)
+            DeliveryConfiguration(settings), engine: restored, decoder: decoder, consumer: consumer, reader: reader,
+            producer: producer, store: writer, time: time, makeProducer: makeProducer)
         do throws(StateStoreError) { loop.unlearned = try store.unlearned() } catch {
             // A start without it is what a start was before there was such a file; a recovery refuses it.
             logger.error("\(error)")
@@ -125,7 +124,7 @@ struct EngineThread: ~Copyable {
             logger.info("\(notice)")
         case .lost, .passedOver, .checkpointFailed:
             logger.error("\(notice)")
-        case .passing, .transactionAborted, .transactionWaits, .rolledBack, .waitsForDisk:
+        case .passing, .transactionAborted, .transactionWaits, .producerReplaced, .rolledBack, .waitsForDisk:
             let now = time.elapsed()
             guard quietUntil[notice.kind].map({ $0 < now }) ?? true else { return }
             quietUntil[notice.kind] = now + Self.quietTime

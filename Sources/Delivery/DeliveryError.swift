@@ -6,8 +6,7 @@ public import Streaming
 public enum DeliveryError: Error, Sendable {
     case engine(EngineError)
     case streaming(StreamingError)
-    /// A transaction that cannot be gone on with; `.fenced` where a newer instance took over, `.expired`
-    /// where the brokers gave it up.
+    /// A transaction that cannot be gone on with; `.fenced` where a newer instance took over.
     case transaction(TransactionError)
     /// The last checkpoint could not be written.
     case state(StateStoreError)

@@ -19,7 +19,7 @@ extension DeliveryLoop {
     /// committed is answered. A partition that the state does not cover waits for its sessions.
     mutating func startAwaiting() throws(DeliveryError) {
         // What an earlier run left open is resolved once the transactional id is taken over.
-        guard !awaitingStart.isEmpty, publishing.stage != .beginning, time.elapsed() >= markAgain else { return }
+        guard !awaitingStart.isEmpty, publishing.stage != .initializing, time.elapsed() >= markAgain else { return }
         let partitions = awaitingStart.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
         var starts: [TopicPartition: Start] = [:]
         do throws(StreamingError) {
@@ -153,10 +153,10 @@ extension DeliveryLoop {
     mutating func release(_ partitions: [TopicPartition], isLost: Bool) throws(DeliveryError) {
         var isSettled = false
         if isLost {
-            abandonTransaction("partitions were lost to another member")
+            abortTransaction("partitions were lost to another member")
         } else {
             isSettled = try settle(within: Self.questionTimeout)
-            abandonTransaction("partitions were revoked before it could be committed")
+            abortTransaction("partitions were revoked before it could be committed")
         }
         outbox.removeAll(of: partitions)
         held.removeAll(of: partitions)

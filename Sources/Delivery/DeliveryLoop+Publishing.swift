@@ -3,33 +3,34 @@ internal import Streaming
 
 /// From the outbox to the brokers, and from acknowledgements to commits.
 extension DeliveryLoop {
-    /// Gives waiting letters to the producer, until its queue is full.
+    /// Gives waiting records to the producer, until its queue is full.
     mutating func sendWaiting() throws(DeliveryError) {
         switch publishing.stage {
-        case .alone, .open: break
+        case .nonTransactional, .open: break
         case .idle:
             guard outbox.hasWaiting, outbox.inFlight == 0 else { return }
             try beginTransaction()
-        case .beginning, .closed, .abandoned: return
+        case .initializing, .closing, .committing, .aborting: return
         }
         if publishing.isTransactional {
             // A transaction whose time is up takes nothing more in, but what it has begun.
             guard let began = publishing.openSince, !isDue(began: began) || outbox.isMidBatch else { return }
         }
-        while let (token, letter) = outbox.next {
+        while let (token, pending) = outbox.next, !outbox.mustNextWait {
             do throws(StreamingError) {
-                try publishing.send(letter.record, token: token, by: producer)
+                try publishing.send(pending.record, token: token, by: producer)
                 outbox.nextWasSent(inTransaction: publishing.isTransactional)
             } catch {
                 if error.recovery == .passOver {
-                    if let letter = outbox.dropNext() { passOver(letter, error) }
+                    // Said of this record, not of a request that it shared.
+                    if let pending = outbox.dropNext() { passOver(pending, error) }
                     continue
                 }
                 if error == .queueFull { return }
+                guard passes(error) else { return try replaceProducer(after: error) }
                 // A topic that is to come: in a moment, the same again.
-                if !publishing.isTransactional, error.recovery == .missingTopic { return try handle(error) }
-                guard publishing.isTransactional, passes(error) else { return try end(error) }
-                return abandonTransaction("\(error)")
+                guard publishing.isTransactional else { return try handle(error) }
+                return abortTransaction("\(error)")
             }
         }
     }
@@ -39,38 +40,48 @@ extension DeliveryLoop {
         producer.poll(into: &reports, timeout: timeout)
         let now = time.elapsed()
         let arrived = reports
+        // The brokers do not have these: they go again, under the same tokens.
+        var again: [UInt] = []
+        var fatal: StreamingError?
         for report in arrived {
             outbox.reported()
-            guard let failure = report.failure else {
-                if !publishing.isTransactional { delivered(report, now) }
-                continue
-            }
+            guard let failure = report.failure else { continue }
             if failure.recovery == .passOver {
-                if let letter = outbox.remove(report.token) { passOver(letter, failure) }
-            } else if !publishing.isTransactional {
-                try handle(failure)
-                // The brokers do not have it: it goes again, under the same token.
-                if outbox.letter(report.token) != nil { outbox.sendAgain(report.token) }
-            } else if !passes(failure) {
-                try end(failure)
+                // A request is refused as a whole, whichever of its records is at fault.
+                if outbox.willGoAlone(report.token) {
+                    again.append(report.token)
+                } else if let pending = outbox.remove(report.token) {
+                    passOver(pending, failure)
+                }
+            } else if passes(failure) {
+                notice(.passing(failure))
+                again.append(report.token)
+            } else {
+                fatal = failure
             }
-            if publishing.isTransactional { abandonTransaction("\(failure)") }
+            if publishing.isTransactional { abortTransaction("\(failure)") }
         }
+        if !publishing.isTransactional {
+            outbox.sendAgain(again)
+            for report in arrived where report.failure == nil { delivered(report.token, now) }
+        }
+        if let fatal { return try replaceProducer(after: fatal) }
         if outbox.hasWaiting, !publishing.isTransactional { try sendWaiting() }
     }
 
-    private mutating func delivered(_ report: DeliveryReport, _ now: Duration) {
-        if outbox.wasOvertaken(report.token) { return outbox.sendAgain(report.token) }
-        guard let letter = outbox.remove(report.token) else { return }
-        if letter.isList { figures.recordDelivery(took: now - letter.polled) }
-        tracker.finish(letter)
+    private mutating func delivered(_ token: UInt, _ now: Duration) {
+        if outbox.wasOvertaken(token) { return outbox.sendAgain([token]) }
+        guard let pending = outbox.remove(token) else { return }
+        if pending.isList { figures.recordDelivery(took: now - pending.polled) }
+        tracker.finish(pending)
+        replacements.recordProgress()
     }
 
     /// Gives up on a record that the brokers will never take: no record stops the stream.
-    private mutating func passOver(_ letter: Outbox.Letter, _ failure: StreamingError) {
+    private mutating func passOver(_ pending: PendingRecord, _ failure: StreamingError) {
         figures.undeliverable += 1
-        notice(.passedOver(topic: letter.record.topic, answers: letter.source, failure))
-        tracker.finish(letter)
+        notice(.passedOver(topic: pending.record.topic, answers: pending.source, failure))
+        tracker.finish(pending)
     }
 
     /// Commits what is answered, with `at_least_once`.

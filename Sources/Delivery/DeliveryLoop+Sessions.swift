@@ -59,7 +59,7 @@ extension DeliveryLoop {
                 if !ids.isEmpty { record.headers.append(KafkaHeader(name: Self.idsHeader, value: RecentID.bytes(of: ids))) }
             }
             tracker.extend(source)
-            outbox.add(Outbox.Letter(record: record, source: source, polled: polled, isList: false))
+            outbox.add(PendingRecord(record: record, source: source, polled: polled, isList: false))
         }
     }
 

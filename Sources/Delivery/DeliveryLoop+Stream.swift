@@ -133,7 +133,7 @@ extension DeliveryLoop {
             let letter = OutgoingRecord.deadLetter(
                 record, topic: configuration.deadLettersTopic, stage: error.stage,
                 reason: "freshet.EventRefusal." + error.reason, message: error.description)
-            outbox.add(Outbox.Letter(record: letter, source: place, polled: polled, isList: false))
+            outbox.add(PendingRecord(record: letter, source: place, polled: polled, isList: false))
             return false
         }
     }
@@ -183,7 +183,7 @@ extension DeliveryLoop {
         let outgoing = OutgoingRecord(
             topic: configuration.recommendationsTopic, key: Array(key.utf8), value: value, headers: trace)
         outbox.add(
-            Outbox.Letter(
+            PendingRecord(
                 record: outgoing, source: record.source, merged: merged, polled: polled, isList: value != nil))
     }
 
@@ -200,7 +200,7 @@ extension DeliveryLoop {
         switch error.recovery {
         case .retry: true
         case .missingTopic: configuration.createsTopics || hasRead
-        case .passOver, .stop, .reconfigure: false
+        case .passOver, .restart, .fenced, .stop, .reconfigure: false
         }
     }
 }

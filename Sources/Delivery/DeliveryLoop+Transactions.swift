@@ -5,13 +5,17 @@ internal import Streaming
 ///
 /// A transaction takes in what comes for `transactionInterval`, or until the stream pauses, then its
 /// offsets, and is committed: one commit for many batches is what makes it cheap. Errors are acted on by
-/// librdkafka's own classes. After an abort the same letters go again in the next transaction: reading them
+/// librdkafka's own classes. After an abort the same records go again in the next transaction: reading them
 /// again from Kafka would give the same, later, and would have to be told from new events.
 ///
 /// A rebalance never has a transaction span two owners. Partitions that are revoked are still ours: what is
 /// under way for them is committed first (Kafka Streams does so), as an abort would make the next owner
 /// answer again what is answered. Where that fails, and where partitions are lost, it is aborted, and what
-/// answers their records is forgotten: they are the next owner's.
+/// answers their records is forgotten: they are the next owner's. A commit that was requested already is resumed all
+/// the same until its outcome is known: the next owner's question for the committed offsets waits for it.
+///
+/// A producer that fails for good is replaced by a new one. Taking over the transactional id ends what the old one left
+/// open; whether a commit that was requested and never answered succeeded is read from what the group has committed.
 extension DeliveryLoop {
     /// Each call into the producer waits this long at most; an unfinished one goes on in the next turn.
     private static var stepTimeout: Duration { .seconds(1) }
@@ -28,15 +32,15 @@ extension DeliveryLoop {
             publishing = .open(try OpenTransaction(producer, now: time.elapsed()))
             transactionBegan = time.elapsed()
         } catch {
-            try endOrWait(error)
+            try retryOrReplaceProducer(error)
         }
     }
 
     /// The next step of the open transaction, where there is one to take.
     mutating func advanceTransaction(isPausing: Bool) throws(DeliveryError) {
         switch publishing.take() {
-        case .alone: publishing = .alone
-        case .beginning: try takeOverTransactionalID()
+        case .nonTransactional: publishing = .nonTransactional
+        case .initializing(let unresolved): try takeOverTransactionalID(unresolved)
         case .idle:
             publishing = .idle
             // Records without an answer have offsets too.
@@ -49,113 +53,160 @@ extension DeliveryLoop {
                 publishing = .open(transaction)
                 return
             }
-            try commit(transaction.close(offsets: offsetsAfterSent()))
-        case .closed(let transaction):
+            try sendOffsets(transaction.close(offsets: offsetsAfterSent()))
+        case .closing(let transaction):
+            try sendOffsets(transaction)
+        case .committing(let transaction):
             try commit(transaction)
-        case .abandoned(let transaction):
+        case .aborting(let transaction):
             try abort(transaction)
         }
     }
 
-    /// Turns an open transaction into one that can only be aborted.
-    mutating func abandonTransaction(_ reason: String) {
+    /// Has the open transaction aborted. One whose commit was requested goes on: only its outcome can end it.
+    mutating func abortTransaction(_ reason: String) {
         switch publishing.take() {
-        case .open(let transaction): publishing = .abandoned(transaction.abandon())
-        case .closed(let transaction): publishing = .abandoned(transaction.abandon())
-        case .alone: return publishing = .alone
-        case .beginning: return publishing = .beginning
+        case .open(let transaction): publishing = .aborting(transaction.abort())
+        case .closing(let transaction): publishing = .aborting(transaction.abort())
+        case .nonTransactional: return publishing = .nonTransactional
+        case .initializing(let unresolved): return publishing = .initializing(unresolved: unresolved)
         case .idle: return publishing = .idle
-        case .abandoned(let transaction): return publishing = .abandoned(transaction)
+        case .committing(let transaction): return publishing = .committing(transaction)
+        case .aborting(let transaction): return publishing = .aborting(transaction)
         }
         notice(.transactionAborted(reason: reason))
     }
 
-    private mutating func takeOverTransactionalID() throws(DeliveryError) {
+    private mutating func takeOverTransactionalID(_ unresolved: [TopicPartition: Int64]?) throws(DeliveryError) {
+        publishing = .initializing(unresolved: unresolved)
         do throws(TransactionError) {
             try producer.initTransactions(timeout: .milliseconds(500))
-            publishing = .idle
         } catch {
-            publishing = .beginning
-            try endOrWait(error)
+            return try retryOrReplaceProducer(error)
+        }
+        if let unresolved {
+            // The id is taken over: nothing is pending any more, and the group's answer is final.
+            guard let isCommitted = try isCommitted(unresolved) else { return }
+            if isCommitted { finishCommit(unresolved) } else { outbox.recallSent() }
+        }
+        publishing = .idle
+    }
+
+    /// Whether a transaction with these offsets was committed, by what the group has; nil where it cannot be asked now.
+    private mutating func isCommitted(_ offsets: [TopicPartition: Int64]) throws(DeliveryError) -> Bool? {
+        do throws(StreamingError) {
+            let partitions = offsets.keys.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+            let committed = try consumer.committedOffsets(for: partitions, timeout: Self.stepTimeout)
+            // Each transaction moves each of its offsets: one that is there says that all are.
+            return offsets.contains { partition, offset in
+                // What is another's now says nothing of what was committed here.
+                tracker.committedOffset(of: partition) != nil && committed[partition].map { $0 >= offset } ?? false
+            }
+        } catch {
+            try handle(error)
+            return nil
         }
     }
 
-    /// What may be committed once the letters of this transaction are.
+    /// What may be committed once the records of this transaction are.
     private func offsetsAfterSent() -> [TopicPartition: Int64] {
         var after = tracker
-        for letter in outbox.sentLetters { after.finish(letter) }
+        for record in outbox.sentRecords { after.finish(record) }
         return after.takeCommittable()
     }
 
-    private mutating func commit(_ transaction: consuming ClosedTransaction<World.Producer>) throws(DeliveryError) {
+    private mutating func sendOffsets(_ transaction: consuming ClosingTransaction<World.Producer>) throws(DeliveryError) {
         let group: GroupMetadata
         do throws(StreamingError) {
             group = try consumer.groupMetadata()
         } catch {
             notice(.transactionAborted(reason: "\(error)"))
-            return try abort(transaction.abandon())
+            return try abort(transaction.abort())
         }
-        switch transaction.commit(group, timeout: Self.stepTimeout) {
+        switch transaction.sendOffsets(group, timeout: Self.stepTimeout) {
+        case .sent(let committing):
+            try commit(committing)
+        case .waits(let again, let error):
+            publishing = .closing(again)
+            notice(.transactionWaits(error))
+        case .mustAbort(let aborting, let error):
+            notice(.transactionAborted(reason: "\(error)"))
+            try abort(aborting)
+        case .failed(let error):
+            try replaceTransactionalProducer(error, unresolved: nil)
+        }
+    }
+
+    private mutating func commit(_ transaction: consuming CommittingTransaction<World.Producer>) throws(DeliveryError) {
+        switch transaction.commit(timeout: Self.stepTimeout) {
         case .committed(let offsets):
-            let now = time.elapsed()
-            for letter in outbox.takeSent() {
-                if letter.isList { figures.recordDelivery(took: now - letter.polled) }
-                tracker.finish(letter)
-            }
-            tracker.markCommitted(offsets)
-            figures.committed.merge(offsets) { _, new in new }
-            figures.transactionsCommitted += 1
+            finishCommit(offsets)
             publishing = .idle
         case .waits(let again, let error):
-            publishing = .closed(again)
+            publishing = .committing(again)
             notice(.transactionWaits(error))
-        case .mustAbort(let abandoned, let error):
+        case .mustAbort(let aborting, let error):
             notice(.transactionAborted(reason: "\(error)"))
-            try abort(abandoned)
-        case .over(let error):
-            throw ended(by: error)
+            try abort(aborting)
+        case .failed(let error, let offsets):
+            try replaceTransactionalProducer(error, unresolved: offsets)
         }
     }
 
-    /// Brokers say of a transaction that they gave up what they say of one that a newer instance took over. One that
-    /// was open longer than they wait is taken for the first: whoever starts this instance again is right then.
-    private func ended(by error: TransactionError) -> DeliveryError {
-        guard error.recovery == .fenced, time.elapsed() - transactionBegan >= configuration.transactionTimeout else {
-            return .transaction(error)
+    /// The transaction is committed: its lists are out, its offsets are the group's.
+    private mutating func finishCommit(_ offsets: [TopicPartition: Int64]) {
+        let now = time.elapsed()
+        for record in outbox.takeSent() {
+            if record.isList { figures.recordDelivery(took: now - record.polled) }
+            tracker.finish(record)
         }
-        return .transaction(TransactionError(recovery: .expired, name: error.name, detail: error.detail))
+        tracker.markCommitted(offsets)
+        figures.committed.merge(offsets) { _, new in new }
+        figures.transactionsCommitted += 1
+        replacements.recordProgress()
     }
 
-    private mutating func abort(_ transaction: consuming AbandonedTransaction<World.Producer>) throws(DeliveryError) {
+    private mutating func abort(_ transaction: consuming AbortingTransaction<World.Producer>) throws(DeliveryError) {
         switch transaction.abort(timeout: Self.abortTimeout) {
         case .aborted:
             figures.transactionsAborted += 1
             outbox.recallSent()
             publishing = .idle
         case .waits(let again, let error):
-            publishing = .abandoned(again)
-            if error.recovery == .abort { notice(.transactionWaits(error)) }
-        case .over(let error):
-            throw ended(by: error)
+            publishing = .aborting(again)
+            notice(.transactionWaits(error))
+        case .failed(let error, let commitRequested):
+            try replaceTransactionalProducer(error, unresolved: commitRequested)
         }
     }
 
-    /// Ends the loop for a record that cannot be sent: by the transaction's own word where it is over.
-    func end(_ failure: StreamingError) throws(DeliveryError) {
-        if publishing.isUnderWay {
-            do throws(TransactionError) {
-                try producer.abortTransaction(timeout: Self.abortTimeout)
-            } catch {
-                if error.recovery == .fenced || error.recovery == .stop { throw ended(by: error) }
-            }
-        }
-        throw .streaming(failure)
-    }
-
-    private mutating func endOrWait(_ error: TransactionError) throws(DeliveryError) {
+    private mutating func retryOrReplaceProducer(_ error: TransactionError) throws(DeliveryError) {
         switch error.recovery {
         case .retry, .abort: notice(.transactionWaits(error))
-        case .fenced, .expired, .stop: throw .transaction(error)
+        case .fenced, .refused, .stop: try replaceTransactionalProducer(error, unresolved: publishing.unresolvedOffsets)
         }
+    }
+
+    /// Puts a new producer in the place of one that has failed for good, unless a newer instance has taken over or only
+    /// a person can help.
+    ///
+    /// Brokers say of a transaction that they gave up what they say of one that a newer instance took over. One that
+    /// was open longer than they wait is taken for the first.
+    mutating func replaceTransactionalProducer(
+        _ error: TransactionError, unresolved: [TopicPartition: Int64]?
+    ) throws(DeliveryError) {
+        let hasExpired = time.elapsed() - transactionBegan >= configuration.transactionTimeout
+        switch error.recovery {
+        case .refused: throw .transaction(error)
+        case .fenced where !hasExpired: throw .transaction(error)
+        case .retry, .abort, .fenced, .stop: break
+        }
+        guard replacements.mayReplace() else {
+            throw .transaction(TransactionError(recovery: .stop, name: error.name, detail: error.detail))
+        }
+        notice(.producerReplaced(reason: "\(error)"))
+        if unresolved == nil { outbox.recallSent() }
+        try makeNewProducer()
+        publishing = .initializing(unresolved: unresolved)
     }
 }

@@ -1,6 +1,6 @@
 public import Engine
 public import Events
-internal import Streaming
+public import Streaming
 
 /// From records to lists to commits: the code that keeps the promises of delivery, between an engine and
 /// a world that fails.
@@ -32,7 +32,10 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     let consumer: World.Consumer
     /// Reads the changelog; nil where there is none.
     let reader: World.Reader?
-    let producer: World.Producer
+    var producer: World.Producer
+    /// Makes a producer in the place of one that has failed for good.
+    let makeProducer: () throws(StreamingError) -> World.Producer
+    var replacements = ProducerReplacements()
     let store: World.Store
     let time: World.Time
 
@@ -87,20 +90,24 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     /// Notices kept for whoever takes them.
     private static var noticesMax: Int { 1000 }
 
-    /// - Parameter reader: outside of any group, not read from yet; needed where there is a sessions topic.
+    /// - Parameters:
+    ///   - reader: outside of any group, not read from yet; needed where there is a sessions topic.
+    ///   - makeProducer: makes another producer in the place of one that has failed for good.
     public init(
         _ configuration: DeliveryConfiguration, engine: consuming Engine, decoder: consuming EventDecoder,
-        consumer: World.Consumer, reader: World.Reader?, producer: World.Producer, store: World.Store, time: World.Time
+        consumer: World.Consumer, reader: World.Reader?, producer: World.Producer, store: World.Store, time: World.Time,
+        makeProducer: @escaping () throws(StreamingError) -> World.Producer
     ) {
         self.configuration = configuration
         self.engine = engine
         self.decoder = decoder
         self.consumer = consumer
         self.reader = reader
+        self.makeProducer = makeProducer
         self.producer = producer
         self.store = store
         self.time = time
-        publishing = configuration.guarantee == .exactlyOnce ? .beginning : .alone
+        publishing = configuration.guarantee == .exactlyOnce ? .initializing(unresolved: nil) : .nonTransactional
         figures = StreamFigures(now: time.elapsed())
     }
 

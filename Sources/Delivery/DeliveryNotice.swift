@@ -17,6 +17,8 @@ public enum DeliveryNotice: Sendable {
     case lost(TopicPartition, from: Int64, count: Int64)
     case transactionAborted(reason: String)
     case transactionWaits(TransactionError)
+    /// The producer failed for good, and a new one took its place.
+    case producerReplaced(reason: String)
     case checkpointFailed(StateStoreError)
     /// Partitions are not read, for where reading begins cannot be written down.
     case waitsForDisk([TopicPartition], StateStoreError)
@@ -34,6 +36,7 @@ public enum DeliveryNotice: Sendable {
         case .lost: "lost"
         case .transactionAborted: "transaction aborted"
         case .transactionWaits(let error): error.name
+        case .producerReplaced: "producer replaced"
         case .checkpointFailed: "checkpoint failed"
         case .waitsForDisk: "waits for the disk"
         case .rolledBack(let rollback): "rolled back " + rollback.model
@@ -52,8 +55,9 @@ extension DeliveryNotice: CustomStringConvertible {
             "a record for \(topic) that answers \(answers) was passed over: \(error)"
         case .lost(let partition, let first, let count):
             "\(count) records of \(partition) from offset \(first) on were gone before they were read: the topic keeps less than this outage was long"
-        case .transactionAborted(let reason): "a transaction was aborted, its lists go out in the next one: \(reason)"
+        case .transactionAborted(let reason): "a transaction was aborted, its lists are sent in the next one: \(reason)"
         case .transactionWaits(let error): "\(error)"
+        case .producerReplaced(let reason): "the producer failed for good, a new one sends what it had not delivered: \(reason)"
         case .checkpointFailed(let error): "\(error)"
         case .waitsForDisk(let partitions, let error):
             "\(partitions.map(\.description).sorted().joined(separator: " ")) cannot be read before it is written down where reading begins: \(error)"

@@ -4,7 +4,7 @@ internal import Events
 /// answer. What may be committed is everything before the first that is not.
 struct OffsetTracker {
     private struct Partition {
-        /// Offsets in the order in which they were read, and how many letters each waits for.
+        /// Offsets in the order in which they were read, and how many pending records each waits for.
         var entries: [(offset: Int64, open: Int32)] = []
         /// Entries before this one are done and no longer needed.
         var head = 0
@@ -42,14 +42,14 @@ struct OffsetTracker {
         partitions[source.topicPartition, default: Partition()].entries.append((source.offset, 1))
     }
 
-    /// A record waits for one more letter: it is to be finished once more.
+    /// A record waits for one more pending record: it is to be finished once more.
     mutating func extend(_ source: RecordSource) {
         let place = source.topicPartition
         guard let partition = partitions[place], let index = Self.index(of: source.offset, in: partition) else { return }
         partitions[place]?.entries[index].open += 1
     }
 
-    /// A record, or one of the letters that it waits for, is done with.
+    /// A record, or one of those that it waits for, is done with.
     mutating func finish(_ source: RecordSource) {
         let place = source.topicPartition
         guard var partition = partitions.removeValue(forKey: place) else { return }
@@ -65,10 +65,10 @@ struct OffsetTracker {
         partitions[place] = partition
     }
 
-    /// All that a letter answers is done with.
-    mutating func finish(_ letter: Outbox.Letter) {
-        for source in letter.merged { finish(source) }
-        finish(letter.source)
+    /// All that a record answers is done with.
+    mutating func finish(_ record: PendingRecord) {
+        for source in record.merged { finish(source) }
+        finish(record.source)
     }
 
     /// Forgets a partition that went to another member.

@@ -1,16 +1,21 @@
+internal import Events
 internal import Streaming
 
 /// How records leave, and where that stands.
 enum Publishing<Producer: RecordProducer>: ~Copyable {
     /// Each by itself, with `at_least_once`.
-    case alone
-    /// The transactional id is not taken over yet; nothing may be read before.
-    case beginning
+    case nonTransactional
+    /// The transactional id is not taken over yet; no new partition may be read before.
+    ///
+    /// `unresolved`: the offsets of a transaction of the producer before this one whose commit was requested and never
+    /// answered; nil where there is none.
+    case initializing(unresolved: [TopicPartition: Int64]?)
     /// No transaction is open.
     case idle
     case open(OpenTransaction<Producer>)
-    case closed(ClosedTransaction<Producer>)
-    case abandoned(AbandonedTransaction<Producer>)
+    case closing(ClosingTransaction<Producer>)
+    case committing(CommittingTransaction<Producer>)
+    case aborting(AbortingTransaction<Producer>)
 
     /// Takes the state out, to be put back when its next step is done.
     mutating func take() -> Publishing {
@@ -20,24 +25,31 @@ enum Publishing<Producer: RecordProducer>: ~Copyable {
     }
 
     enum Stage {
-        case alone, beginning, idle, open, closed, abandoned
+        case nonTransactional, initializing, idle, open, closing, committing, aborting
     }
 
     var stage: Stage {
         switch self {
-        case .alone: .alone
-        case .beginning: .beginning
+        case .nonTransactional: .nonTransactional
+        case .initializing: .initializing
         case .idle: .idle
         case .open: .open
-        case .closed: .closed
-        case .abandoned: .abandoned
+        case .closing: .closing
+        case .committing: .committing
+        case .aborting: .aborting
         }
     }
 
-    var isTransactional: Bool { stage != .alone }
+    var isTransactional: Bool { stage != .nonTransactional }
 
-    /// Whether a transaction is begun and neither committed nor aborted.
-    var isUnderWay: Bool { stage == .open || stage == .closed || stage == .abandoned }
+    /// Whether a transaction is begun and neither committed nor aborted, as far as is known.
+    var isUnderWay: Bool {
+        switch stage {
+        case .open, .closing, .committing, .aborting: true
+        case .initializing: unresolvedOffsets != nil
+        case .nonTransactional, .idle: false
+        }
+    }
 
     /// When the open transaction began.
     var openSince: Duration? {
@@ -47,10 +59,20 @@ enum Publishing<Producer: RecordProducer>: ~Copyable {
         }
     }
 
+    /// The offsets of a commit that was requested and whose outcome is not known.
+    var unresolvedOffsets: [TopicPartition: Int64]? {
+        switch self {
+        case .initializing(let unresolved): unresolved
+        case .committing(let transaction): transaction.offsets
+        case .aborting(let transaction): transaction.commitRequested
+        default: nil
+        }
+    }
+
     /// Sends in the open transaction, or alone by `producer` where there are none.
     func send(_ record: OutgoingRecord, token: UInt, by producer: Producer) throws(StreamingError) {
         switch self {
-        case .alone: try producer.send(record, token: token)
+        case .nonTransactional: try producer.send(record, token: token)
         case .open(let transaction): try transaction.send(record, token: token)
         default: preconditionFailure("a record is sent alone or in an open transaction")
         }

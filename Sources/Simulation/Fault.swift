@@ -85,6 +85,7 @@ extension Fault {
         case .abortable: door == .sendOffsets || door == .commitTransaction
         case .fatal:
             door == .commit || door == .send || door == .sendOffsets || door == .commitTransaction || door == .poll
+                || door == .abortTransaction || door == .beginTransaction
         case .queueFull: door == .send
         case .undelivered, .deliveredUnreported: door == .reports
         case .diskFull, .diskFails, .diskFailsLate: door == .finishCheckpoint

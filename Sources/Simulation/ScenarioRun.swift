@@ -97,11 +97,23 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
                 if process.quietTurns > Self.quietTurnsMin { try drain(process, machine) }
             }
         } catch {
-            // It ends with an exit code, and the supervisor starts it again.
+            // It ends with an exit code, and the supervisor starts it again: where there was a reason.
             notices += process.loop.takeNotices()
+            if !world.isCrashed, !isExplained(error) { world.observer.violation("process \(processes) ended by itself: \(error)") }
             world.crash(damagesNewest: false)
         }
         if world.isCrashed { running[machine] = nil }
+    }
+
+    /// Whether a process may end in this way: by what only a person can help with, or what a new process heals and this
+    /// one could not.
+    private func isExplained(_ error: DeliveryError) -> Bool {
+        switch error {
+        case .engine: false
+        case .streaming: world.isExplained { door, fault in fault == .fatal && (door == .poll || door == .commit) }
+        case .transaction: world.isExplained { _, fault in fault == .fenced }
+        case .state: world.isExplained { _, fault in [.diskFull, .diskFails, .diskFailsLate].contains(fault) }
+        }
     }
 
     /// Whether everything that arrived is committed, and learned by those who are left.
@@ -138,17 +150,17 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
             throw .stateMismatch("a parser of the default limits cannot be made")
         }
         let engine = try Self.engine(of: World.restored(world.disk.state), scenario)
-        let producer = SimulatedProducer(
-            world, transactionalID: scenario.delivery.guarantee == .exactlyOnce ? world.transactionalID : nil)
+        let transactionalID = scenario.delivery.guarantee == .exactlyOnce ? world.transactionalID : nil
         let consumer = SimulatedConsumer(world, member: "freshet-\(processes)", script: script)
         let reader =
             scenario.delivery.sessionsTopic == nil
             ? nil : World.reader(SimulatedConsumer(world, member: nil, script: nil))
+        let makeProducer = { [world] in World.producer(SimulatedProducer(world, transactionalID: transactionalID)) }
         let process = SimulatedProcess<World>(
             DeliveryLoop(
-                scenario.delivery, engine: engine, decoder: decoder, consumer: World.consumer(consumer),
-                reader: reader, producer: World.producer(producer), store: World.store(SimulatedStore(world)),
-                time: SimulatedTime(world: world)))
+                scenario.delivery, engine: engine, decoder: decoder, consumer: World.consumer(consumer), reader: reader,
+                producer: makeProducer(), store: World.store(SimulatedStore(world)), time: SimulatedTime(world: world),
+                makeProducer: makeProducer))
         process.loop.unlearned = world.disk.unlearned
         running[machine] = process
         return process

@@ -18,6 +18,9 @@ public struct SimulatedClock: Sendable {
         return Timestamp(milliseconds: start.milliseconds + passed + offsetMilliseconds)
     }
 
+    /// The brokers' own clock, which nobody sets.
+    public var brokers: Timestamp { Timestamp(milliseconds: wall.milliseconds - offsetMilliseconds) }
+
     /// - Parameter duration: zero or more.
     public mutating func advance(by duration: Duration) {
         precondition(duration >= .zero, "a monotonic clock does not go back")

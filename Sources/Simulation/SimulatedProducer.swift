@@ -2,7 +2,13 @@ public import Events
 public import Streaming
 
 /// A producer at the simulated brokers, with the queue and the states that librdkafka's has: records leave
-/// in order, each once however often it was tried, and are reported later.
+/// in order, each once however often it was tried, and are reported later. It is no kinder than librdkafka 2.0.2:
+///
+/// - a call that was not answered in time must be resumed, all others are refused for as long as it is not
+///   (rdkafka_txnmgr.c, `rd_kafka_txn_curr_api_begin`);
+/// - after a fatal error it answers nothing but that error;
+/// - where a request to add partitions may have been lost, it ends a transaction that the brokers know nothing of, and
+///   their INVALID_TXN_STATE is fatal (`rd_kafka_txn_handle_AddPartitionsToTxn`, `txn_req_cnt`).
 public final class SimulatedProducer: RecordProducer {
     private let world: SimulatedWorld
     private let transactionalID: String?
@@ -14,6 +20,12 @@ public final class SimulatedProducer: RecordProducer {
     /// Once an error asks for an abort, nothing else is taken.
     private var mustAbort = false
     private var isFenced = false
+    /// A fatal error: only a new producer can go on.
+    private var hasFailed = false
+    /// The call that must be resumed before any other is taken.
+    private var unanswered: Door?
+    /// Requests of this transaction that the brokers may have got: where there are none, none ends it either.
+    private var requests = 0
 
     private enum Phase {
         case idle
@@ -32,14 +44,21 @@ public final class SimulatedProducer: RecordProducer {
         if transactionalID == nil { identity = world.broker.newProducer() }
     }
 
+    deinit {
+        // What had left the process arrives, before anything of a producer that follows.
+        if !world.isCrashed, hasFailed, !queue.isEmpty { transmit(world.draw(below: 4)) }
+    }
+
     public func send(_ record: OutgoingRecord, token: UInt) throws(StreamingError) {
         let fault = world.enter(.send)
         defer { world.leave(fault) }
         guard !world.isCrashed else { throw .simulated("the process is dead", .stop) }
-        if fault == .fatal || isFenced { throw .simulated("fatal error", .stop) }
+        if fault == .fatal { hasFailed = true }
+        if isFenced { throw .simulated("producer fenced", .fenced) }
+        if hasFailed { throw .simulated("fatal error", .restart) }
         if fault == .queueFull || queue.count >= Self.queueMax { throw .queueFull }
         if transactionalID != nil {
-            guard case .inTransaction = phase, !mustAbort else { throw .simulated("erroneous state", .stop) }
+            guard case .inTransaction = phase, !mustAbort, unanswered == nil else { throw .simulated("erroneous state", .retry) }
         }
         queue.append((record, token))
         // Some leave at once.
@@ -64,6 +83,7 @@ public final class SimulatedProducer: RecordProducer {
             identity = try world.broker.initTransactions(
                 transactionalID, timeoutMilliseconds: Self.transactionTimeoutMilliseconds, at: world.now)
             sequences = [:]
+            phase = .idle
         }
     }
 
@@ -71,6 +91,7 @@ public final class SimulatedProducer: RecordProducer {
         try through(.beginTransaction) { () throws(BrokerRefusal) in
             guard case .idle = phase, identity != nil else { throw .invalidTransactionState }
             phase = .inTransaction
+            requests = 0
         }
     }
 
@@ -81,6 +102,7 @@ public final class SimulatedProducer: RecordProducer {
             guard case .inTransaction = phase, let identity else { throw .invalidTransactionState }
             guard !offsets.isEmpty else { return }
             guard let membership = GroupMembership(bytes: group.bytes) else { throw .unknownMember }
+            requests += 1
             try world.broker.addOffsets(offsets, of: membership, to: identity, at: world.now)
         }
     }
@@ -116,7 +138,7 @@ extension SimulatedProducer {
                 default: mustAbort = true
                 }
                 queue.removeFirst()
-                reports.append(DeliveryReport(token: token, failure: .simulated("\(error)", isFenced ? .stop : .retry)))
+                reports.append(DeliveryReport(token: token, failure: .simulated("\(error)", isFenced ? .fenced : .retry)))
                 continue
             }
             queue.removeFirst()
@@ -128,6 +150,7 @@ extension SimulatedProducer {
         let chosen = record.partition.map { TopicPartition(topic: record.topic, partition: $0) }
         let partition = if let chosen { chosen } else { try world.broker.partition(of: record.key, in: record.topic) }
         if transactionalID != nil, let identity {
+            requests += 1
             try world.broker.addPartition(partition, to: identity, at: world.now)
         }
         let sequence = sequences[partition, default: 0]
@@ -144,6 +167,8 @@ extension SimulatedProducer {
         guard let (record, token) = queue.first else { return }
         // Where even that is refused, it is not there.
         if isThere { _ = try? deliver(record) }
+        // Perhaps it was the partition's request that was lost.
+        if !isThere, world.calls.isMultiple(of: 2) { requests += 1 }
         queue.removeFirst()
         if transactionalID != nil { mustAbort = true }
         reports.append(DeliveryReport(token: token, failure: .simulated("message timed out", .retry)))
@@ -163,12 +188,9 @@ extension SimulatedProducer {
             guard queue.isEmpty else { throw .coordinatorNotAvailable }
         }
         phase = .ending(isCommit: isCommit)
-        let isOpen = transactionalID.map { world.broker.isOpen($0) } ?? false
         let completes = world.draw(below: 4) != 0
-        do throws(BrokerRefusal) {
+        if requests > 0 {
             try world.broker.endTransaction(of: identity, isCommit: isCommit, completes: completes, at: world.now)
-        } catch .invalidTransactionState where !isOpen {
-            // Nothing was written: the brokers never heard of it.
         }
         phase = .idle
         mustAbort = false
@@ -181,11 +203,28 @@ extension SimulatedProducer {
         let fault = world.enter(door)
         defer { world.leave(fault) }
         guard !world.isCrashed else { throw .simulated(.stop, "the process is dead") }
-        guard !isFenced else { throw .simulated(.fenced, "producer fenced") }
+        // This comes before everything else, a fatal error included.
+        if let unanswered, unanswered != door { throw .simulated(.retry, "conflicting \(unanswered.rawValue) in progress") }
+        do throws(TransactionError) {
+            try answer(door, fault, body)
+            unanswered = nil
+        } catch {
+            unanswered = error.recovery == .retry && Self.resumable.contains(door) ? door : nil
+            throw error
+        }
+    }
+
+    private static let resumable: Set<Door> = [.initTransactions, .commitTransaction, .abortTransaction]
+
+    private func answer(
+        _ door: Door, _ fault: Fault?, _ body: () throws(BrokerRefusal) -> Void
+    ) throws(TransactionError) {
+        if fault == .fatal { hasFailed = true }
+        if isFenced { throw .simulated(.fenced, "producer fenced") }
+        if hasFailed { throw .simulated(.stop, "fatal error") }
         if mustAbort, door != .abortTransaction { throw .simulated(.abort, "the transaction must be aborted") }
         switch fault {
         case .retriable: throw .simulated(.retry, "timed out")
-        case .fatal: throw .simulated(.stop, "fatal error")
         case .abortable:
             mustAbort = true
             throw .simulated(.abort, "the transaction must be aborted")
@@ -214,6 +253,7 @@ extension SimulatedProducer {
             mustAbort = true
             return .simulated(.abort, "\(refusal)")
         case .invalidTransactionState, .unknownTopicOrPartition, .offsetOutOfRange:
+            hasFailed = true
             return .simulated(.stop, "\(refusal)")
         }
     }

@@ -47,6 +47,8 @@ public final class SimulatedWorld {
         /// The consumer that its process has, as the group knows it.
         var member: String?
         var lineage = Lineage()
+        /// What happened to its process since that began.
+        var faults: [(door: Door, fault: Fault)] = []
     }
 
     private enum Change {
@@ -79,7 +81,8 @@ public final class SimulatedWorld {
         passTime()
     }
 
-    var now: Timestamp { clock.wall }
+    /// The time at the brokers.
+    var now: Timestamp { clock.brokers }
 
     /// A number in 0..<bound, of the world's own chance.
     func draw(below bound: Int) -> Int { chance.next(below: bound) }
@@ -98,6 +101,7 @@ public final class SimulatedWorld {
         passTime()
         guard let fault = faults.take(at: calls, through: door) else { return nil }
         history.append("\(calls) \(door.rawValue) \(fault.rawValue)")
+        machines[machine].faults.append((door, fault))
         if machine > 0 { history.append("that was on machine \(machine)") }
         switch fault {
         case .crashBefore: crash(damagesNewest: false)
@@ -133,6 +137,7 @@ public final class SimulatedWorld {
     /// A new process: alive, with the same faults ahead.
     func restart() {
         isCrashed = false
+        machines[machine].faults = []
         lineage.truncate(to: disk.state.offsets)
     }
 
@@ -145,6 +150,9 @@ public final class SimulatedWorld {
         if let member = current { schedule(.leave(member)) }
         current = nil
     }
+
+    /// Whether a fault of its own process explains that it ended.
+    func isExplained(by isCause: (Door, Fault) -> Bool) -> Bool { machines[machine].faults.contains(where: isCause) }
 
     /// Another machine's process is at work.
     func turn(to machine: Int) { self.machine = machine }

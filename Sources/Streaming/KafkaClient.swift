@@ -31,7 +31,8 @@ internal import CRdKafka
 
     deinit {
         if isLeft { return }
-        unsafe rd_kafka_destroy(handle)
+        // A consumer that is to leave its group has been closed before: here nothing waits for the brokers.
+        unsafe rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
     }
 
     static func text(_ characters: [CChar]) -> String {

@@ -41,6 +41,8 @@ extension Producer: RecordProducer {
         let recovery: TransactionError.Recovery
         if isFenced(code) {
             recovery = .fenced
+        } else if isRefused(code) {
+            recovery = .refused
         } else if unsafe rd_kafka_error_is_fatal(error) != 0 {
             recovery = .stop
         } else if unsafe rd_kafka_error_txn_requires_abort(error) != 0 {
@@ -53,6 +55,15 @@ extension Producer: RecordProducer {
         throw unsafe TransactionError(
             recovery: recovery, name: String(cString: rd_kafka_err2str(code)),
             detail: String(cString: rd_kafka_error_string(error)))
+    }
+
+    private static func isRefused(_ code: rd_kafka_resp_err_t) -> Bool {
+        [
+            RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+            RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+            RD_KAFKA_RESP_ERR__AUTHENTICATION, RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
+            RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE,
+        ].contains(code)
     }
 
     private static func isFenced(_ code: rd_kafka_resp_err_t) -> Bool {

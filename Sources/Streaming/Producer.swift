@@ -74,7 +74,17 @@ public struct DeliveryReport: Sendable {
         let code = unsafe rd_kafka_error_code(error)
         let detail = unsafe String(cString: rd_kafka_error_string(error))
         unsafe rd_kafka_error_destroy(error)
-        throw code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? .queueFull : StreamingError(code: code, detail: detail)
+        throw code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? .queueFull : failure(code, detail: detail)
+    }
+
+    /// After a fatal error every call answers `_FATAL`; what it was is asked for (rdkafka.h, `rd_kafka_fatal_error`).
+    private func failure(_ code: rd_kafka_resp_err_t, detail: String) -> StreamingError {
+        guard code == RD_KAFKA_RESP_ERR__FATAL else { return StreamingError(code: code, detail: detail) }
+        var reason = [CChar](repeating: 0, count: 512)
+        let cause = unsafe rd_kafka_fatal_error(client.handle, &reason, reason.count)
+        let error = StreamingError(code: cause, detail: KafkaClient.text(reason))
+        // Whatever it was, this producer is over: what would be tried again is tried by a new one.
+        return [.retry, .missingTopic, .passOver].contains(error.recovery) ? error.with(.restart) : error
     }
 
     /// Appends the reports that are there; waits at most `timeout` for the first.
@@ -85,7 +95,7 @@ public struct DeliveryReport: Sendable {
             if unsafe rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR {
                 while let message = unsafe rd_kafka_event_message_next(event) {
                     let code = unsafe message.pointee.err
-                    let failure = code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : StreamingError(code: code, detail: "delivery")
+                    let failure = code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : failure(code, detail: "delivery")
                     let report = unsafe DeliveryReport(token: UInt(bitPattern: message.pointee._private), failure: failure)
                     reports.append(report)
                 }

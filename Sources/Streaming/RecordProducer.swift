@@ -36,11 +36,12 @@ public struct TransactionError: Error, Equatable, Sendable {
         case retry
         /// Nothing but an abort helps; then go on with a new transaction.
         case abort
-        /// A newer producer has the transactional id: this one is over.
+        /// A newer producer has the transactional id, or the brokers gave up a transaction that was open longer than
+        /// they wait: this producer is over.
         case fenced
-        /// The brokers gave the transaction up, which was open longer than they wait: a new producer can go on.
-        case expired
-        /// This producer is over.
+        /// Only a person can help: Kafka does not allow it, or does not know transactions.
+        case refused
+        /// This producer is over; a new one can go on.
         case stop
     }
 
@@ -60,9 +61,7 @@ extension TransactionError: CustomStringConvertible {
         switch recovery {
         case .fenced:
             "another freshet has taken over this transactional id (\(name)): give each instance its own kafka.client_id or kafka.transactional_id"
-        case .expired:
-            "the brokers gave up a transaction that was open longer than transaction.timeout.ms, as after a long outage (\(name)): start again, nothing is lost"
-        case .retry, .abort, .stop:
+        case .retry, .abort, .stop, .refused:
             detail.isEmpty ? "Kafka transaction: \(name)" : "Kafka transaction: \(name): \(detail)"
         }
     }

@@ -19,6 +19,10 @@ public enum StreamingError: Error, Equatable, Sendable {
         case missingTopic
         /// This one record can never be written, others can: pass it over.
         case passOver
+        /// This client is over; a new one goes on.
+        case restart
+        /// A newer producer has the transactional id, or the brokers gave the transaction up.
+        case fenced
         /// It never passes: stop with exit code 69.
         case stop
         /// The configuration is wrong: stop with exit code 78.
@@ -60,6 +64,12 @@ extension StreamingError: CustomStringConvertible {
 }
 
 extension StreamingError {
+    /// The same error with another recovery.
+    func with(_ recovery: Recovery) -> StreamingError {
+        guard case .kafka(let name, let detail, _) = self else { return self }
+        return .kafka(name: name, detail: detail, recovery: recovery)
+    }
+
     /// - Parameter detail: librdkafka's own sentence; it names hosts and topics, never secrets.
     init(code: rd_kafka_resp_err_t, detail: String) {
         let name = unsafe String(cString: rd_kafka_err2str(code))
@@ -70,8 +80,12 @@ extension StreamingError {
         switch code {
         case RD_KAFKA_RESP_ERR__AUTHENTICATION, RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
             RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
-            RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR__FENCED:
+            RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
             .stop
+        case RD_KAFKA_RESP_ERR__FATAL:
+            .restart
+        case RD_KAFKA_RESP_ERR__FENCED, RD_KAFKA_RESP_ERR_PRODUCER_FENCED, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+            .fenced
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
             .missingTopic
         case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,

@@ -127,7 +127,8 @@ struct Soak: ParsableCommand {
             // Events are never further ahead than a clock may be.
             time: BenchTime(wallTime: Timestamp(milliseconds: ChurnTraffic.start + Int64(events))) {
                 .microseconds(source.events * 1_000_000 / Self.eventsPerSecond)
-            })
+            },
+            makeProducer: { AcknowledgingProducer() })
     }
 
     private static func bytes(in directory: String) -> Int {

@@ -81,10 +81,9 @@ enum TurnBench {
         let source = Source()
         return DeliveryLoop(
             delivery, engine: try Engine(configuration), decoder: decoder,
-            consumer: EndlessConsumer { record(source.stream.event(), at: $0) }, reader: nil,
-            producer: AcknowledgingProducer(),
+            consumer: EndlessConsumer { record(source.stream.event(), at: $0) }, reader: nil, producer: AcknowledgingProducer(),
             store: CheckpointWriter(store, keeper: keeper, logger: Logger(label: "turns") { _ in SwiftLogNoOpLogHandler() }),
-            time: BenchTime(wallTime: Timestamp(milliseconds: 1_767_229_200_000)))
+            time: BenchTime(wallTime: Timestamp(milliseconds: 1_767_229_200_000)), makeProducer: { AcknowledgingProducer() })
     }
 
     private static func record(_ event: Event, at source: RecordSource) -> KafkaRecord {

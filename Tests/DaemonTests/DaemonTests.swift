@@ -50,9 +50,10 @@ import Testing
         #expect(DaemonError.decoder.exitCode == 70)
         let fenced = DaemonError(.transaction(TransactionError(recovery: .fenced, name: "n", detail: "")))
         #expect(fenced.exitCode == 69)
-        let expired = DaemonError(.transaction(TransactionError(recovery: .expired, name: "n", detail: "")))
+        let failed = DaemonError(.transaction(TransactionError(recovery: .stop, name: "n", detail: "")))
         // What systemd starts again.
-        #expect(expired.exitCode == 70)
+        #expect(failed.exitCode == 75)
+        #expect(DaemonError.streaming(kafka(.restart)).exitCode == 75)
         #expect(fenced.description.contains("kafka.transactional_id"))
     }
 

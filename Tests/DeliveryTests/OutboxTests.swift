@@ -5,9 +5,9 @@ import Testing
 @testable import Delivery
 
 @Suite struct OutboxTests {
-    private func letter(_ offset: Int64, partition: Int32 = 0) -> Outbox.Letter {
+    private func letter(_ offset: Int64, partition: Int32 = 0) -> PendingRecord {
         let place = TopicPartition(topic: "events", partition: partition)
-        return Outbox.Letter(
+        return PendingRecord(
             record: OutgoingRecord(topic: "lists", key: nil, value: [UInt8(offset)]),
             source: RecordSource(topicPartition: place, offset: offset), polled: .zero, isList: true)
     }
@@ -16,7 +16,7 @@ import Testing
     private func send(_ outbox: inout Outbox, inTransaction: Bool) -> [Int64] {
         var offsets: [Int64] = []
         while let next = outbox.next {
-            offsets.append(next.letter.source.offset)
+            offsets.append(next.record.source.offset)
             outbox.nextWasSent(inTransaction: inTransaction)
         }
         return offsets
@@ -44,12 +44,12 @@ import Testing
         let oldest = outbox.next?.token ?? 0
         for _ in 0..<3 { outbox.nextWasSent(inTransaction: false) }
         // The first failed, two newer ones are with the producer, and one waits.
-        outbox.sendAgain(oldest)
+        outbox.sendAgain([oldest])
         #expect(outbox.next?.token == oldest, "it has its old place")
         for token in [oldest + 1, oldest + 2] {
             let wasOvertaken = outbox.wasOvertaken(token)
             #expect(wasOvertaken)
-            outbox.sendAgain(token)
+            outbox.sendAgain([token])
         }
         let waitingWasOvertaken = outbox.wasOvertaken(oldest + 3)
         #expect(!waitingWasOvertaken)
@@ -65,7 +65,7 @@ import Testing
         #expect(send(&outbox, inTransaction: false) == [1, 2])
         #expect(outbox.inFlight == 2)
         outbox.reported()
-        outbox.sendAgain(first)
+        outbox.sendAgain([first])
         #expect(outbox.next?.token == first)
         #expect(send(&outbox, inTransaction: false) == [1])
         #expect(outbox.remove(first)?.source.offset == 1)

@@ -30,9 +30,9 @@ enum ScriptedWorld: DeliveryWorld {
             preconditionFailure("a parser of the default limits can be made")
         }
         return DeliveryLoop(
-            configuration, engine: engine, decoder: decoder, consumer: consumer, reader: reader,
-            producer: producer, store: store,
-            time: consumer.time)
+            configuration, engine: engine, decoder: decoder, consumer: consumer, reader: reader, producer: producer.makeAnew(),
+            store: store,
+            time: consumer.time, makeProducer: { producer.makeAnew() })
     }
 
     static func engine() throws -> Engine {
@@ -137,20 +137,44 @@ final class ScriptedProducer: RecordProducer {
     var failures: [String: [TransactionError]] = [:]
     /// Whether reports come with the next poll.
     var acknowledges = true
+    /// What the next records are refused with, the last first.
+    var sendFailures: [StreamingError] = []
+    /// Records that the brokers never take: with them the whole request is refused, as Kafka does.
+    var rejects: (OutgoingRecord) -> Bool = { _ in false }
+    /// Whether a commit that fails was applied all the same.
+    var appliesFailedCommits = false
     /// What the next reports say.
     var reportFailures: [StreamingError?] = []
     private var unreported: [UInt] = []
     private var isInTransaction = false
+    private var isMade = false
+    /// The call that was not answered in time: until it is, librdkafka refuses every other.
+    private var unanswered: String?
 
     init(_ consumer: ScriptedConsumer) { self.consumer = consumer }
 
+    /// A new producer: what the one before had is gone, and its open transaction will be aborted.
+    func makeAnew() -> ScriptedProducer {
+        if isMade {
+            calls.append("new")
+            unreported.removeAll()
+            unanswered = nil
+            end()
+        }
+        isMade = true
+        return self
+    }
+
     func send(_ record: OutgoingRecord, token: UInt) throws(StreamingError) {
+        if let failure = sendFailures.popLast() { throw failure }
         open.append((record, token))
         unreported.append(token)
     }
 
     func poll(into reports: inout [DeliveryReport], timeout: Duration) {
         guard acknowledges, !unreported.isEmpty else { return consumer.time.now += timeout }
+        let isRefused = open.contains { unreported.contains($0.token) && rejects($0.record) }
+        if isRefused { reportFailures = unreported.map { _ in .kafka(name: "too large", detail: "", recovery: .passOver) } }
         for token in unreported {
             let failure = reportFailures.isEmpty ? nil : reportFailures.removeFirst()
             reports.append(DeliveryReport(token: token, failure: failure))
@@ -178,10 +202,20 @@ final class ScriptedProducer: RecordProducer {
 
     func commitTransaction(timeout: Duration) throws(TransactionError) {
         guard unreported.isEmpty else { throw TransactionError(recovery: .stop, name: "unreported", detail: "") }
-        try call("commit")
-        visible += open.map(\.record)
-        consumer.committed.merge(offsets) { _, new in new }
+        do throws(TransactionError) {
+            try call("commit")
+        } catch {
+            if appliesFailedCommits { apply() }
+            throw error
+        }
+        apply()
         end()
+    }
+
+    private func apply() {
+        visible += open.map(\.record)
+        open.removeAll()
+        consumer.committed.merge(offsets) { _, new in new }
     }
 
     func abortTransaction(timeout: Duration) throws(TransactionError) {
@@ -197,9 +231,12 @@ final class ScriptedProducer: RecordProducer {
 
     private func call(_ name: String) throws(TransactionError) {
         calls.append(name)
+        if let unanswered, unanswered != name { throw TransactionError(recovery: .retry, name: "conflict", detail: unanswered) }
+        unanswered = nil
         guard var left = failures[name], !left.isEmpty else { return }
         let failure = left.removeFirst()
         failures[name] = left
+        if failure.recovery == .retry, name != "offsets" { unanswered = name }
         throw failure
     }
 }

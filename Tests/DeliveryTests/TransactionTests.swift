@@ -112,19 +112,99 @@ import Testing
     }
 
     /// After an outage the brokers call a transaction that they gave up themselves fenced.
-    @Test(arguments: [(50, false), (60, true)]) func aTransactionThatExpiredIsNoNewerInstance(seconds: Int, isExpired: Bool) throws {
+    @Test(arguments: [(4, false), (5, true)]) func aTransactionThatExpiredIsNoNewerInstance(seconds: Int, isExpired: Bool) throws {
         var loop = try started()
+        loop.configuration.transactionTimeout = .seconds(5)
         producer.failures["commit"] = [error(.retry), error(.fenced)]
         consumer.polls = [[ScriptedWorld.record(0)]]
         for _ in 0..<10 where !producer.calls.contains("commit") { try loop.turn() }
         consumer.time.now += .seconds(seconds)
         var end: DeliveryError?
-        do throws(DeliveryError) { for _ in 0..<4 { try loop.turn() } } catch { end = error }
-        guard case .transaction(let error)? = end else {
-            Issue.record("fenced, and went on")
+        do throws(DeliveryError) { for _ in 0..<6 { try loop.turn() } } catch { end = error }
+        guard isExpired else {
+            guard case .transaction(let error)? = end, error.recovery == .fenced else {
+                Issue.record("fenced, and went on")
+                return
+            }
             return
         }
-        #expect(error.recovery == (isExpired ? .expired : .fenced))
+        #expect(end == nil)
+        #expect(producer.calls.contains("new"))
+        #expect(producer.visible.map(\.answers) == ["0@0"])
+    }
+
+    /// Once a commit was requested librdkafka takes nothing but the same request, and the brokers may have committed.
+    @Test(arguments: ["lost", "membership", "revoked"]) func aCommitThatWasRequestedIsResumedNeverAborted(reason: String) throws {
+        var loop = try started()
+        producer.failures["commit"] = [TransactionError](repeating: error(.retry), count: 8)
+        consumer.polls = [[ScriptedWorld.record(0), ScriptedWorld.record(0, ScriptedWorld.other)]]
+        for _ in 0..<10 where !producer.calls.contains("commit") { try loop.turn() }
+        switch reason {
+        case "lost": consumer.polls = [[.lost([ScriptedWorld.other])]]
+        case "revoked": consumer.polls = [[.revoked([ScriptedWorld.other])]]
+        default: consumer.isMember = false
+        }
+        for _ in 0..<12 { try loop.turn() }
+        #expect(!producer.calls.contains("abort"))
+        #expect(producer.visible.count == 2)
+        #expect(consumer.committed == [ScriptedWorld.events: 1, ScriptedWorld.other: 1])
+        // And the stream goes on.
+        consumer.isMember = true
+        consumer.polls = [[ScriptedWorld.record(1)]]
+        for _ in 0..<4 { try loop.turn() }
+        #expect(consumer.committed[ScriptedWorld.events] == 2)
+    }
+
+    /// INVALID_TXN_STATE after a broker crash is fatal to librdkafka's producer; the process goes on with another.
+    @Test(arguments: ["begin", "offsets", "commit", "abort"], [false, true])
+    func aProducerThatFailedForGoodIsReplaced(step: String, wasApplied: Bool) throws {
+        var loop = try started()
+        if step == "abort" { producer.failures["offsets"] = [error(.abort)] }
+        producer.failures[step] = [error(.stop)]
+        producer.appliesFailedCommits = wasApplied
+        consumer.polls = [(0..<4).map { ScriptedWorld.record($0) }]
+        for _ in 0..<8 { try loop.turn() }
+        #expect(producer.calls.count { $0 == "new" } == 1)
+        #expect(producer.calls.count { $0 == "init" } == 2)
+        #expect(producer.visible.map(\.answers) == ["0@0", "0@1", "0@2", "0@3"], "none is lost, none comes twice")
+        #expect(consumer.committed[ScriptedWorld.events] == 4)
+        #expect(loop.engine.eventCount == 4)
+        #expect(loop.takeNotices().contains { $0.kind == "producer replaced" })
+    }
+
+    @Test func whatAnAbortAfterACommitRequestLeftIsAskedOfTheGroup() throws {
+        var loop = try started()
+        producer.appliesFailedCommits = true
+        producer.failures["commit"] = [error(.abort)]
+        producer.failures["abort"] = [error(.stop)]
+        consumer.polls = [(0..<3).map { ScriptedWorld.record($0) }]
+        for _ in 0..<8 { try loop.turn() }
+        #expect(producer.visible.map(\.answers) == ["0@0", "0@1", "0@2"])
+        #expect(consumer.committed[ScriptedWorld.events] == 3)
+    }
+
+    @Test(arguments: [StreamingError.Recovery.restart, .fenced, .stop]) func whatFailsAtARecordIsHealedOrTold(_ recovery: StreamingError.Recovery) throws {
+        var loop = try started()
+        producer.sendFailures = [.kafka(name: "fatal", detail: "", recovery: recovery)]
+        consumer.polls = [[ScriptedWorld.record(0)]]
+        var end: DeliveryError?
+        do throws(DeliveryError) { for _ in 0..<6 { try loop.turn() } } catch { end = error }
+        #expect((end == nil) == (recovery == .restart))
+        #expect(producer.visible.count == (recovery == .restart ? 1 : 0))
+    }
+
+    @Test func aProducerThatNeverWorksIsNotReplacedForEver() throws {
+        var loop = try started()
+        producer.failures["commit"] = [TransactionError](repeating: error(.stop), count: 100)
+        consumer.polls = [[ScriptedWorld.record(0)]]
+        var end: DeliveryError?
+        do throws(DeliveryError) { for _ in 0..<200 { try loop.turn() } } catch { end = error }
+        guard case .transaction(let error)? = end else {
+            Issue.record("it went on for ever")
+            return
+        }
+        #expect(error.recovery == .stop)
+        #expect(producer.calls.count { $0 == "new" } == 5)
     }
 
     @Test func aFailedDeliveryAbortsAndTheRestGoesAgain() throws {
@@ -138,9 +218,9 @@ import Testing
 
     @Test func aRecordThatIsNeverTakenIsPassedOverAndTheOthersGo() throws {
         var loop = try started()
-        producer.reportFailures = [nil, .kafka(name: "too large", detail: "", recovery: .passOver)]
+        producer.rejects = { $0.answers == "0@1" }
         consumer.polls = [(0..<4).map { ScriptedWorld.record($0) }]
-        for _ in 0..<5 { try loop.turn() }
+        for _ in 0..<12 { try loop.turn() }
         #expect(producer.visible.map(\.answers) == ["0@0", "0@2", "0@3"])
         #expect(consumer.committed[ScriptedWorld.events] == 4)
         #expect(loop.report().undeliverable == 1)

@@ -62,7 +62,10 @@ struct EngineThread: ~Copyable {
         loop = DeliveryLoop(
             DeliveryConfiguration(settings), engine: restored, decoder: decoder, consumer: consumer, reader: reader,
             producer: producer, store: writer, time: time, makeProducer: makeProducer)
-        do throws(StateStoreError) { loop.unlearned = try store.unlearned() } catch {
+        do throws(StateStoreError) {
+            loop.marks = PartitionMarks.decode(try store.blobs()[PartitionMarks.name])
+            loop.relearnFrom = try store.unlearned()
+        } catch {
             // A start without it is what a start was before there was such a file; a recovery refuses it.
             logger.error("\(error)")
         }
@@ -122,9 +125,9 @@ struct EngineThread: ~Copyable {
         switch notice {
         case .assigned, .released, .restoring:
             logger.info("\(notice)")
-        case .lost, .passedOver, .checkpointFailed:
+        case .lost, .recordSkipped, .checkpointFailed, .endsEarly, .recreated, .wasCutOff:
             logger.error("\(notice)")
-        case .passing, .transactionAborted, .transactionWaits, .producerReplaced, .rolledBack, .waitsForDisk:
+        case .transientError, .transactionAborted, .transactionWaits, .producerReplaced, .rolledBack, .waitsForDisk:
             let now = time.elapsed()
             guard quietUntil[notice.kind].map({ $0 < now }) ?? true else { return }
             quietUntil[notice.kind] = now + Self.quietTime
@@ -134,8 +137,8 @@ struct EngineThread: ~Copyable {
 
     private mutating func reportIfDue() {
         let now = time.elapsed()
-        let (isConnected, count) = (loop.isConnected, loop.assigned.count)
-        let waiting = loop.waitingForDisk.isEmpty ? [] : loop.waitingForDisk.map(\.description).sorted()
+        let (isConnected, count) = (loop.isConnected, loop.assignedPartitions.count)
+        let waiting = loop.partitionsWaitingForDisk.map(\.description)
         board.with { contents in
             contents.heartbeat = ContinuousClock.now
             contents.isConnected = isConnected

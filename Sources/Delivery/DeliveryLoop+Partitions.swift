@@ -4,13 +4,10 @@ internal import Streaming
 
 /// Partitions that come and go.
 extension DeliveryLoop {
-    /// The brokers have this long for each question that the loop waits on.
-    private static var questionTimeout: Duration { .seconds(5) }
-
     /// Takes partitions that came; they are read once it is known from where. The group goes on at once: until it
     /// has its answer, be it of no partition, no other member gets any either.
-    mutating func take(_ partitions: [TopicPartition]) throws(DeliveryError) {
-        awaitingStart.formUnion(partitions)
+    mutating func addPartitions(_ partitions: [TopicPartition]) throws(DeliveryError) {
+        for partition in partitions { self.partitions.add(partition) }
         do throws(StreamingError) { try consumer.assign([:]) } catch { try handle(error) }
     }
 
@@ -19,29 +16,30 @@ extension DeliveryLoop {
     /// committed is answered. A partition that the state does not cover waits for its sessions.
     mutating func startAwaiting() throws(DeliveryError) {
         // What an earlier run left open is resolved once the transactional id is taken over.
-        guard !awaitingStart.isEmpty, publishing.stage != .initializing, time.elapsed() >= markAgain else { return }
-        let partitions = awaitingStart.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+        guard partitions.isAnyAwaitingStart, publishing.stage != .initializing, time.elapsed() >= startRetryAt else { return }
         var starts: [TopicPartition: Start] = [:]
         do throws(StreamingError) {
             try findChangelog()
-            let committed = try markBeginnings(
-                of: partitions,
-                committed: try consumer.committedOffsets(for: partitions, timeout: Self.questionTimeout))
-            for partition in partitions where needsSessions(partition, committed: committed[partition] ?? 0) {
-                try startRestoring(partition, committed: committed[partition] ?? 0)
-                awaitingStart.remove(partition)
-            }
-            for partition in partitions where awaitingStart.contains(partition) {
-                starts[partition] = try start(of: partition, committed: committed[partition] ?? 0)
+            let awaiting = partitions.awaitingStart
+            let committed = try markFirstOffsets(
+                of: awaiting, committed: try consumer.committedOffsets(for: awaiting, timeout: WaitLimits.question))
+            for partition in awaiting {
+                let committed = committed[partition] ?? 0
+                if needsSessions(partition, committed: committed) {
+                    try startRestoring(partition, committed: committed)
+                } else if let start = try start(of: partition, committed: committed) {
+                    starts[partition] = start
+                }
             }
         } catch {
-            if !passes(error) { throw .streaming(error) }
-            return notice(.passing(error))
+            if !isTransient(error) { throw .streaming(error) }
+            startRetryAt = time.elapsed() + Self.startRetryInterval
+            return notice(.transientError(error))
         }
         guard !starts.isEmpty, try markStarts(starts.mapValues(\.next)) else { return }
         do throws(StreamingError) { try read(from: starts) } catch {
-            if !passes(error) { throw .streaming(error) }
-            notice(.passing(error))
+            if !isTransient(error) { throw .streaming(error) }
+            notice(.transientError(error))
         }
     }
 
@@ -54,133 +52,107 @@ extension DeliveryLoop {
         var lost: Int64
     }
 
+    private static var startRetryInterval: Duration { .milliseconds(100) }
+
     /// Starts reading partitions that the state covers.
     private mutating func read(from starts: [TopicPartition: Start]) throws(StreamingError) {
-        let partitions = starts.keys.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
-        for (partition, start) in starts {
-            answeredBefore[partition] = start.committed
-            tracker.start(partition, committed: start.committed)
-            positions[partition] = start.next
-        }
+        let started = starts.keys.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
         try consumer.assign(starts.mapValues(\.next))
-        awaitingStart.subtract(partitions)
-        assigned.formUnion(partitions)
         hasRead = true
-        restored.subtract(partitions)
-        for partition in partitions {
-            lost[partition] = nil
-            guard let start = starts[partition], start.lost > 0 else { continue }
-            figures.lost += UInt64(start.lost)
-            notice(.lost(partition, from: start.next - start.lost, count: start.lost))
+        for partition in started {
+            guard let start = starts[partition] else { continue }
+            let reading = ReadingPartition(position: start.next, committed: start.committed)
+            reading.newest = marks[partition]
+            partitions.beginReading(partition, reading)
+            departed[partition] = nil
+            passOver(partition, below: start.next, lost: start.lost)
         }
-        notice(.assigned(partitions))
+        notice(.assigned(started))
+    }
+
+    /// Records that should have been read are gone: that is told once, and they are waited for no more.
+    mutating func passOver(_ partition: TopicPartition, below next: Int64, lost: Int64) {
+        guard lost > 0, let reading = partitions.reading(partition) else { return }
+        reading.offsets.passOver(below: next)
+        engine.skip(RecordSource(topicPartition: partition, offset: next - 1))
+        figures.lost += UInt64(lost)
+        notice(.lost(partition, from: next - lost, count: lost))
     }
 
     /// Commits where reading begins, for partitions that the group has committed nothing of, before the first
     /// record is read. A group that had no word of it would not know, after retention, what was owed an answer.
     ///
     /// - Returns: what the group has committed of each partition.
-    private mutating func markBeginnings(
-        of partitions: [TopicPartition], committed: [TopicPartition: Int64]
+    private mutating func markFirstOffsets(
+        of awaiting: [TopicPartition], committed: [TopicPartition: Int64]
     ) throws(StreamingError) -> [TopicPartition: Int64] {
-        var beginnings: [TopicPartition: Int64] = [:]
-        for partition in partitions where committed[partition] == nil {
+        var first: [TopicPartition: Int64] = [:]
+        // Partitions that are added to a topic later hold records that came before anybody knew of them.
+        let isKnownGroup = hasRead || !committed.isEmpty || !engine.nextOffsets.isEmpty
+        for partition in awaiting where committed[partition] == nil {
             // A group that has forgotten what it committed has everything that is there answered again.
-            let isUnread = engine.nextOffsets[partition] == nil
-            beginnings[partition] = isUnread
-                ? try consumer.firstOffset(of: partition, timeout: Self.questionTimeout)
-                : try consumer.offsetRange(of: partition, timeout: Self.questionTimeout).lowerBound
+            first[partition] = isKnownGroup
+                ? try consumer.offsetRange(of: partition, timeout: WaitLimits.question).lowerBound
+                : try consumer.firstOffset(of: partition, timeout: WaitLimits.question)
         }
-        guard !beginnings.isEmpty else { return committed }
-        try consumer.commit(beginnings, waiting: true)
-        figures.committed.merge(beginnings) { _, new in new }
-        return committed.merging(beginnings) { _, new in new }
-    }
-
-    private func start(of partition: TopicPartition, committed: Int64) throws(StreamingError) -> Start {
-        let range = try consumer.offsetRange(of: partition, timeout: Self.questionTimeout)
-        let wanted = min(committed, engine.nextOffsets[partition] ?? committed)
-        let next = max(wanted, range.lowerBound)
-        return Start(next: next, committed: committed, lost: next - wanted)
+        guard !first.isEmpty else { return committed }
+        try consumer.commit(first, within: WaitLimits.question)
+        partitions.confirmCommits(first)
+        return committed.merging(first) { _, new in new }
     }
 
     /// Stops reading while the outbox is full. The consumer is polled all the same: it would not hear that
     /// the group has expelled it, and what waits in the outbox may wait for just that.
     mutating func pauseOrResume() throws(DeliveryError) {
-        let isFull = outbox.count >= configuration.inFlightMax || tracker.openCount >= configuration.openMax
-        let changed = isFull ? assigned.subtracting(paused) : paused
+        let isFull = outbox.count >= configuration.inFlightMax || partitions.openCount >= configuration.openMax
+        guard isFull || isPaused else { return }
+        let changed = partitions.readingPartitions.filter { $0.reading.isPaused != isFull }
+        isPaused = isFull
         guard !changed.isEmpty else { return }
         do throws(StreamingError) {
-            if isFull {
-                try consumer.pause(Array(changed))
-                paused.formUnion(changed)
-            } else {
-                try consumer.resume(Array(changed))
-                paused.subtract(changed)
-            }
+            let names = changed.map(\.partition)
+            if isFull { try consumer.pause(names) } else { try consumer.resume(names) }
+            for (_, reading) in changed { reading.isPaused = isFull }
         } catch {
-            if !passes(error) { throw .streaming(error) }
-            notice(.passing(error))
-        }
-    }
-
-    /// The records to read next are gone: retention was faster. Reading goes on with what is there.
-    mutating func startAnew(_ partition: TopicPartition) throws(DeliveryError) {
-        guard assigned.contains(partition) else { return }
-        do throws(StreamingError) {
-            let range = try consumer.offsetRange(of: partition, timeout: Self.questionTimeout)
-            // What is read again is below what was learned.
-            let next = positions[partition] ?? range.lowerBound
-            if next < range.lowerBound {
-                let count = range.lowerBound - next
-                figures.lost += UInt64(count)
-                notice(.lost(partition, from: next, count: count))
-            }
-            // A topic that was made anew is shorter than what was read of it: then from its beginning.
-            let start = range.contains(next) || next == range.upperBound ? next : range.lowerBound
-            try consumer.unassign([partition])
-            try consumer.assign([partition: start])
-            positions[partition] = start
-        } catch {
-            if !passes(error) { throw .streaming(error) }
-            notice(.passing(error))
-            assigned.remove(partition)
-            awaitingStart.insert(partition)
+            if !isTransient(error) { throw .streaming(error) }
+            isPaused = true
+            notice(.transientError(error))
         }
     }
 
     /// Lets partitions go; what was answered of them is committed first where they are still ours.
-    mutating func release(_ partitions: [TopicPartition], isLost: Bool) throws(DeliveryError) {
-        var isSettled = false
-        if isLost {
-            abortTransaction("partitions were lost to another member")
-        } else {
-            isSettled = try settle(within: Self.questionTimeout)
-            abortTransaction("partitions were revoked before it could be committed")
+    mutating func release(_ released: [TopicPartition], isLost: Bool) throws(DeliveryError) {
+        let isFlushed = isLost ? false : try flush(within: WaitLimits.question)
+        forgetAnswers(of: released, isLost ? "partitions were lost to another member" : "partitions were revoked before it could be committed")
+        // Those that are not read yet are not the consumer's to give up; the group wants an answer even so.
+        owedRelease.append(contentsOf: released.filter { partitions[$0]?.isAssigned ?? false })
+        owesRelease = true
+        try answerRelease()
+        for partition in released {
+            handOver(partition, isFlushed: isFlushed)
+            partitions.remove(partition)
         }
-        outbox.removeAll(of: partitions)
-        held.removeAll(of: partitions)
+        stopRestoring(released)
+        notice(.released(released))
+    }
+
+    /// The group waits for this answer: where it could not be given it is given as soon as it can be.
+    mutating func answerRelease() throws(DeliveryError) {
+        guard owesRelease else { return }
         do throws(StreamingError) {
-            // Those that were not read yet are not the consumer's to give up; the group wants an answer even so.
-            try consumer.unassign(partitions.filter { assigned.contains($0) })
+            try consumer.unassign(owedRelease)
+            owesRelease = false
+            owedRelease.removeAll()
         } catch {
-            if !passes(error) { throw .streaming(error) }
-            notice(.passing(error))
+            if !isTransient(error) { throw .streaming(error) }
+            notice(.transientError(error))
         }
-        for partition in partitions {
-            handOver(partition, isSettled: isSettled)
-            tracker.remove(partition)
-            positions[partition] = nil
-            beginnings[partition] = nil
-            arrivals[partition] = nil
-            highWatermarks[partition] = nil
-            figures.newest[partition] = nil
-            assigned.remove(partition)
-            paused.remove(partition)
-            awaitingStart.remove(partition)
-            waitingForDisk.remove(partition)
-        }
-        stopRestoring(partitions)
-        notice(.released(partitions))
+    }
+
+    /// What answers records of these partitions is not to be published, or not by this instance.
+    mutating func forgetAnswers(of gone: [TopicPartition], _ reason: String) {
+        abortTransaction(reason)
+        outbox.removeAll(of: gone)
+        throttle.removeAll(of: gone)
     }
 }

@@ -23,11 +23,11 @@ extension DeliveryLoop {
             } catch {
                 if error.recovery == .passOver {
                     // Said of this record, not of a request that it shared.
-                    if let pending = outbox.dropNext() { passOver(pending, error) }
+                    if let pending = outbox.dropNext() { giveUp(pending, error) }
                     continue
                 }
                 if error == .queueFull { return }
-                guard passes(error) else { return try replaceProducer(after: error) }
+                guard isTransient(error) else { return try replaceProducer(after: error) }
                 // A topic that is to come: in a moment, the same again.
                 guard publishing.isTransactional else { return try handle(error) }
                 return abortTransaction("\(error)")
@@ -51,10 +51,10 @@ extension DeliveryLoop {
                 if outbox.willGoAlone(report.token) {
                     again.append(report.token)
                 } else if let pending = outbox.remove(report.token) {
-                    passOver(pending, failure)
+                    giveUp(pending, failure)
                 }
-            } else if passes(failure) {
-                notice(.passing(failure))
+            } else if isTransient(failure) {
+                notice(.transientError(failure))
                 again.append(report.token)
             } else {
                 fatal = failure
@@ -73,28 +73,31 @@ extension DeliveryLoop {
         if outbox.wasOvertaken(token) { return outbox.sendAgain([token]) }
         guard let pending = outbox.remove(token) else { return }
         if pending.isList { figures.recordDelivery(took: now - pending.polled) }
-        tracker.finish(pending)
+        partitions.finish(pending)
         replacements.recordProgress()
     }
 
     /// Gives up on a record that the brokers will never take: no record stops the stream.
-    private mutating func passOver(_ pending: PendingRecord, _ failure: StreamingError) {
+    private mutating func giveUp(_ pending: PendingRecord, _ failure: StreamingError) {
         figures.undeliverable += 1
-        notice(.passedOver(topic: pending.record.topic, answers: pending.source, failure))
-        tracker.finish(pending)
+        notice(.recordSkipped(topic: pending.record.topic, answers: pending.source, failure))
+        partitions.finish(pending)
     }
 
     /// Commits what is answered, with `at_least_once`.
-    mutating func commit(waiting: Bool) throws(DeliveryError) {
-        let offsets = tracker.takeCommittable()
+    ///
+    /// - Parameter limit: how long to wait for the outcome; nil where it is to come as an event.
+    mutating func commit(within limit: Duration?) throws(DeliveryError) {
+        let offsets = partitions.takeCommittable()
         guard !offsets.isEmpty else { return }
         do throws(StreamingError) {
-            try consumer.commit(offsets, waiting: waiting)
-            if waiting { figures.committed.merge(offsets) { _, new in new } }
+            guard let limit else { return try consumer.commit(offsets) }
+            try consumer.commit(offsets, within: limit)
+            partitions.confirmCommits(offsets)
         } catch {
-            if !passes(error) { throw .streaming(error) }
-            tracker.forgetCommits()
-            notice(.passing(error))
+            if !isTransient(error) { throw .streaming(error) }
+            partitions.forgetCommits()
+            notice(.transientError(error))
         }
     }
 }

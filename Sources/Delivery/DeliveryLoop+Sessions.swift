@@ -20,7 +20,6 @@ extension DeliveryLoop {
     /// A tombstone has no value to say how far it goes, nor which ids the user's events had.
     private static var throughHeader: String { "freshet.through" }
     private static var idsHeader: String { "freshet.ids" }
-    private static var questionTimeout: Duration { .seconds(5) }
 
     /// A user in one partition: who sends events through two has two records, the newer one counts.
     private struct Owner: Hashable {
@@ -34,7 +33,7 @@ extension DeliveryLoop {
         guard let topic = configuration.sessionsTopic, let count = changelogPartitions else { return }
         var owners: [Owner] = []
         var firsts: [Owner: RecordSource] = [:]
-        for (input, answer) in zip(inputs, answers) where input.source.offset >= answeredBefore[input.source.topicPartition, default: 0] {
+        for (input, answer) in zip(inputs, answers) where wantsAnswer(input.source) {
             if case .repetition = answer { continue }
             let user =
                 switch input.content {
@@ -58,7 +57,7 @@ extension DeliveryLoop {
                 let ids = engine.keptIDs(of: owner.user)
                 if !ids.isEmpty { record.headers.append(KafkaHeader(name: Self.idsHeader, value: RecentID.bytes(of: ids))) }
             }
-            tracker.extend(source)
+            partitions.extend(source)
             outbox.add(PendingRecord(record: record, source: source, polled: polled, isList: false))
         }
     }
@@ -66,29 +65,30 @@ extension DeliveryLoop {
     /// Learns how many partitions the changelog has.
     mutating func findChangelog() throws(StreamingError) {
         guard let topic = configuration.sessionsTopic, changelogPartitions == nil, let reader else { return }
-        let count = try reader.partitionCount(of: topic, timeout: Self.questionTimeout)
+        let count = try reader.partitionCount(of: topic, timeout: WaitLimits.question)
         guard count > 0 else { throw .kafka(name: "the topic \(topic) does not exist", detail: "", recovery: .retry) }
         changelogPartitions = count
     }
 
     /// Whether the sessions of a partition must come from the changelog.
     func needsSessions(_ partition: TopicPartition, committed: Int64) -> Bool {
-        guard configuration.sessionsTopic != nil, reader != nil, !restored.contains(partition) else { return false }
+        guard configuration.sessionsTopic != nil, reader != nil, partitions.awaiting(partition)?.hasSessions == false else { return false }
         guard let learned = engine.nextOffsets[partition] else { return true }
-        guard let known = lost[partition] else { return false }
+        guard let known = departed[partition] else { return false }
         return committed > max(learned, known)
     }
 
     mutating func startRestoring(_ partition: TopicPartition, committed: Int64) throws(StreamingError) {
         guard let topic = configuration.sessionsTopic, let count = changelogPartitions, let reader else { return }
         let changelog = TopicPartition(topic: topic, partition: partition.partition % Int32(count))
-        let range = try reader.offsetRange(of: changelog, timeout: Self.questionTimeout)
+        let range = try reader.offsetRange(of: changelog, timeout: WaitLimits.question)
         // From the beginning, also where another partition is being restored from the same part.
         if restoring.waiting[changelog] != nil { try reader.unassign([changelog]) }
         try reader.assign([changelog: range.lowerBound])
-        engine.beginAdopting(partition, among: assigned.union(awaitingStart).union(restoring.partitions).count)
-        let next = min(committed, unlearned[partition] ?? committed)
+        engine.beginAdopting(partition, among: partitions.all.count)
+        let next = min(committed, relearnFrom[partition] ?? committed)
         restoring.begin(changelog, .init(partition: partition, next: next, end: range.upperBound))
+        partitions.beginRestoring(partition)
         notice(.restoring(partition))
     }
 
@@ -138,12 +138,10 @@ extension DeliveryLoop {
         let finished = restoring.finish(changelog, at: offset)
         for waiting in finished {
             let hasUsers = withUsers.contains(waiting.partition)
-            if hasUsers { arrivals[waiting.partition] = waiting.next } else { beginnings[waiting.partition] = waiting.next }
+            partitions.finishRestoring(waiting.partition, hasUsers ? .withSessions(waiting.next) : .alone(waiting.next))
             engine.cover(waiting.partition, next: waiting.next)
-            unlearned[waiting.partition] = nil
-            restored.insert(waiting.partition)
-            unwritten.insert(waiting.partition)
-            awaitingStart.insert(waiting.partition)
+            relearnFrom[waiting.partition] = nil
+            marks[waiting.partition] = nil
         }
         // As with any other partition: a crash must not go on from what the group commits from here on. Where it cannot
         // be written, the partition waits.
@@ -157,22 +155,25 @@ extension DeliveryLoop {
         for partition in partitions { engine.abandonAdopting(partition) }
         let idle = restoring.remove(partitions)
         guard !idle.isEmpty else { return }
-        do throws(StreamingError) { try reader?.unassign(idle) } catch { notice(.passing(error)) }
+        do throws(StreamingError) { try reader?.unassign(idle) } catch { notice(.transientError(error)) }
     }
 
     /// A partition is another instance's now. Where all that was learned of it is committed, and all that is
     /// committed was learned, nothing of it stays; else a gap was still being read again, and what is known of the
     /// partition is kept for when it comes back.
     ///
-    /// - Parameter isSettled: whether all that was read of it is committed.
-    mutating func handOver(_ partition: TopicPartition, isSettled: Bool) {
-        restored.remove(partition)
+    /// - Parameter isFlushed: whether all that was read of it is committed.
+    mutating func handOver(_ partition: TopicPartition, isFlushed: Bool) {
         // One that was not read yet is as the state has it.
-        guard configuration.sessionsTopic != nil, let committed = tracker.committedOffset(of: partition) else { return }
-        if isSettled, engine.nextOffsets[partition] == committed {
+        guard let reading = partitions.reading(partition) else { return }
+        if let mark = reading.newest { marks[partition] = mark }
+        guard configuration.sessionsTopic != nil else { return }
+        let committed = reading.offsets.committedOffset
+        if isFlushed, engine.nextOffsets[partition] == committed {
             engine.release(partition)
+            marks[partition] = nil
         } else {
-            lost[partition] = committed
+            departed[partition] = committed
         }
     }
 }

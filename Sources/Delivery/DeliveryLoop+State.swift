@@ -19,8 +19,7 @@ extension DeliveryLoop {
         // Some rows each turn: the stream never waits for all of them.
         let rowsMax = isIdle ? configuration.checkpointRowsIdleMax : configuration.checkpointRowsMax
         guard engine.isCapturing, var checkpoint = engine.advanceCheckpoint(rowsMax: rowsMax) else { return }
-        checkpoint.beginnings = beginnings
-        checkpoint.arrivals = arrivals
+        complete(&checkpoint, starting: [:])
         store.start(checkpoint)
     }
 
@@ -38,12 +37,21 @@ extension DeliveryLoop {
         if let earlier = store.waitForOutcome() { take(earlier) }
         var checkpoint = engine.takeCheckpoint()
         checkpoint.offsets.merge(starts) { known, _ in known }
-        checkpoint.beginnings = beginnings.merging(starts) { known, _ in known }
-        checkpoint.arrivals = arrivals
+        complete(&checkpoint, starting: starts)
         let outcome = store.finish(checkpoint)
         take(outcome)
-        if outcome.error == nil { unwritten = [] }
+        if outcome.error == nil { partitions.markWritten() }
         return outcome.error
+    }
+
+    /// Adds what the engine does not know: where reading began, and how to recognize the partitions.
+    private func complete(_ checkpoint: inout Checkpoint, starting starts: [TopicPartition: Int64]) {
+        let first = partitions.firstOffsets
+        checkpoint.beginnings = first.alone.merging(starts) { known, _ in known }
+        checkpoint.arrivals = first.withSessions
+        var marks = marks
+        for (partition, reading) in partitions.readingPartitions { marks[partition] = reading.newest }
+        checkpoint.blobs[PartitionMarks.name] = PartitionMarks.encode(marks.filter { checkpoint.offsets[$0.key] != nil })
     }
 
     /// Writes down where reading of partitions begins, before the first of their records is read. A state that
@@ -53,19 +61,18 @@ extension DeliveryLoop {
     /// - Returns: whether they can be read.
     mutating func markStarts(_ starts: [TopicPartition: Int64]) throws(DeliveryError) -> Bool {
         let new = starts.filter { engine.nextOffsets[$0.key] == nil }
-        guard !new.isEmpty || !unwritten.isDisjoint(with: starts.keys) else {
-            waitingForDisk.subtract(starts.keys)
-            return true
-        }
-        if let failure = try checkpointNow(starting: new) {
-            markAgain = time.elapsed() + configuration.checkpointInterval
-            waitingForDisk.formUnion(starts.keys)
+        guard !new.isEmpty || starts.keys.contains(where: { partitions[$0]?.isUnwritten ?? false }) else { return true }
+        let failure = try checkpointNow(starting: new)
+        for partition in starts.keys { partitions.updateAwaiting(partition) { $0.waitsForDisk = failure != nil } }
+        if let failure {
+            startRetryAt = time.elapsed() + configuration.checkpointInterval
             notice(.waitsForDisk(Array(starts.keys), failure))
             return false
         }
-        waitingForDisk.subtract(starts.keys)
-        for (partition, next) in new { engine.cover(partition, next: next) }
-        beginnings.merge(new) { _, new in new }
+        for (partition, next) in new {
+            engine.cover(partition, next: next)
+            partitions.setFirstOffset(next, of: partition)
+        }
         return true
     }
 
@@ -88,31 +95,32 @@ extension DeliveryLoop {
             })
         report.items = engine.itemCount
         report.users = engine.userCount
-        report.partitionsWaitingForDisk = waitingForDisk.count
+        report.partitionsWaitingForDisk = partitionsWaitingForDisk.count
         report.quality = engine.quality.mapValues(RankingQuality.init)
         report.wholeQuality = engine.wholeQuality.mapValues(RankingQuality.init)
         addLag(to: &report)
         return report
     }
 
+    /// Lag is counted from the position, which is beyond the markers that transactions leave behind. Where no broker is
+    /// reached nobody knows how much has come meanwhile.
     private func addLag(to report: inout StatusReport) {
-        let next = engine.nextOffsets
         let now = time.wall()
-        var lagRecords: Int64 = 0
-        var lagMilliseconds: Int64?
-        for partition in assigned.sorted(by: { ($0.topic, $0.partition) < ($1.topic, $1.partition) }) {
-            let position = next[partition]
-            let lag = highWatermarks[partition].map { max(0, $0 - (position ?? 0)) }
-            lagRecords += lag ?? 0
-            if let lag, lag > 0, let newest = figures.newest[partition] {
-                lagMilliseconds = max(lagMilliseconds ?? 0, now.milliseconds - newest.milliseconds)
+        var lagSeconds: Double? = isConnected ? 0 : nil
+        for partition in partitions.assigned {
+            guard let reading = partitions.reading(partition) else { continue }
+            let lag = isConnected ? reading.highWatermark.map { max(0, $0 - reading.position) } : nil
+            if let lag, lag > 0 {
+                lagSeconds = reading.newest.map {
+                    max(lagSeconds ?? 0, Double(now.milliseconds - $0.timestamp.milliseconds) / 1000)
+                }
             }
             report.partitions.append(
                 PartitionStatus(
-                    topic: partition.topic, partition: partition.partition, position: position,
-                    committed: figures.committed[partition], lagRecords: lag))
+                    topic: partition.topic, partition: partition.partition, position: reading.position,
+                    committed: partitions[partition]?.confirmedCommit, lagRecords: lag))
         }
-        report.consumerLagSeconds = lagRecords == 0 ? 0 : lagMilliseconds.map { Double($0) / 1000 }
+        report.consumerLagSeconds = lagSeconds
     }
 }
 

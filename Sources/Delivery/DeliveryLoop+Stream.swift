@@ -12,45 +12,61 @@ extension DeliveryLoop {
         /// Whether it is above what was learned.
         var isNew: Bool
         /// Whether its list waits, for the user had one a short while ago.
-        var isHeld: Bool
+        var isDeferred: Bool
     }
 
     mutating func handle(_ events: [ConsumerEvent]) throws(DeliveryError) {
         let polled = time.elapsed()
         var records: [KafkaRecord] = []
+        // They come true with the records before them.
+        var ends: [TopicPartition: Int64] = [:]
         for event in events {
             switch event {
             case .record(let record):
-                records.append(record)
+                let source = record.source
+                if try concludeVerification(of: source.topicPartition, source.offset, record.timestamp) { continue }
+                // What was on its way when a look at a partition ended is read again.
+                if partitions.reading(source.topicPartition) != nil { records.append(record) }
             case .assigned(let partitions):
-                try take(partitions)
+                try addPartitions(partitions)
             case .revoked(let partitions):
                 try step(records, polled: polled)
                 records.removeAll()
                 try release(partitions, isLost: false)
             case .lost(let partitions):
                 records.removeAll { partitions.contains($0.source.topicPartition) }
+                ends = ends.filter { !partitions.contains($0.key) }
                 try release(partitions, isLost: true)
             case .statistics(let statistics):
-                highWatermarks.merge(statistics.highWatermarks) { _, new in new }
+                for (partition, end) in statistics.highWatermarks { partitions.reading(partition)?.highWatermark = end }
                 isConnected = statistics.isConnected
             case .committed(let offsets):
-                figures.committed.merge(offsets) { _, new in new }
+                partitions.confirmCommits(offsets)
             case .commitFailed(let error):
-                tracker.forgetCommits()
+                partitions.forgetCommits()
                 try handle(error)
             case .outOfRange(let partition):
                 // What was read before is not read again.
                 try step(records, polled: polled)
                 records.removeAll()
-                try startAnew(partition)
-            case .endOfPartition:
-                continue
+                try leaveRange(partition)
+            case .endOfPartition(let partition, let offset):
+                if try concludeVerification(of: partition, nil, nil) { continue }
+                ends[partition] = offset
             case .failure(let error):
                 try handle(error)
             }
         }
         try step(records, polled: polled)
+        for (partition, offset) in ends { reachEnd(of: partition, at: offset) }
+    }
+
+    /// All there is of a partition is read, markers of transactions included: they need no answer.
+    private mutating func reachEnd(of partition: TopicPartition, at offset: Int64) {
+        guard let reading = partitions.reading(partition), offset > reading.position else { return }
+        reading.position = offset
+        reading.offsets.passOver(below: offset)
+        engine.skip(RecordSource(topicPartition: partition, offset: offset - 1))
     }
 
     /// Records through the engine: together, unless what is learned must not depend on what arrived together.
@@ -68,9 +84,7 @@ extension DeliveryLoop {
         var refused: [RecordSource] = []
         accepted.reserveCapacity(records.count)
         for record in records {
-            tracker.begin(record.source)
-            positions[record.source.topicPartition] = record.source.offset + 1
-            figures.newest[record.source.topicPartition] = record.timestamp
+            begin(record)
             if !accept(record, polled: polled, now: now, into: &accepted) { refused.append(record.source) }
         }
         let began = time.elapsed()
@@ -86,11 +100,11 @@ extension DeliveryLoop {
             count(answer, isNew: accepted.isNew)
             if case .tombstone(let user, _) = answer {
                 // It answers what waited for a list, too: there is nobody to make it for.
-                post(answer, to: accepted.record, merged: held.withdraw(user), polled: polled)
-            } else if accepted.isHeld, case .event(let event) = accepted.input.content, case .none = answer {
+                post(answer, to: accepted.record, merged: throttle.withdraw(user), polled: polled)
+            } else if accepted.isDeferred, case .event(let event) = accepted.input.content, case .none = answer {
                 var input = accepted.input
                 input.wantsAnswer = true
-                held.hold(event.user, .init(input: input, record: accepted.record, merged: [], polled: polled))
+                throttle.add(.init(input: input, record: accepted.record, polled: polled), of: event.user)
             } else {
                 post(answer, to: accepted.record, merged: [], polled: polled)
             }
@@ -101,12 +115,27 @@ extension DeliveryLoop {
         if configuration.isReproducible { try learnEverything() }
     }
 
+    /// A record was read.
+    private func begin(_ record: KafkaRecord) {
+        guard let reading = partitions.reading(record.source.topicPartition) else { return }
+        reading.offsets.begin(record.source.offset)
+        reading.position = record.source.offset + 1
+        if let timestamp = record.timestamp {
+            reading.newest = PartitionMark(offset: record.source.offset, timestamp: timestamp)
+        }
+    }
+
+    /// Whether no earlier run has answered a record.
+    func wantsAnswer(_ source: RecordSource) -> Bool {
+        source.offset >= partitions.reading(source.topicPartition)?.answeredBefore ?? 0
+    }
+
     /// - Returns: false where the record cannot be used; then it is on its way to the dead letters.
     private mutating func accept(
         _ record: KafkaRecord, polled: Duration, now: Timestamp, into accepted: inout [Accepted]
     ) -> Bool {
         let place = record.source
-        let wantsAnswer = place.offset >= answeredBefore[place.topicPartition, default: 0]
+        let wantsAnswer = wantsAnswer(place)
         do throws(EventRefusal) {
             let content: EngineInput.Content
             switch try decoder.decode(
@@ -115,17 +144,17 @@ extension DeliveryLoop {
             case .event(let event): content = .event(event)
             case .forget(let user): content = .forget(user)
             }
-            let isHeld = wantsAnswer && mustWait(content, now: polled)
+            let isDeferred = wantsAnswer && shouldDefer(content, now: polled)
             accepted.append(
                 Accepted(
-                    input: EngineInput(content: content, source: place, wantsAnswer: wantsAnswer && !isHeld,
+                    input: EngineInput(content: content, source: place, wantsAnswer: wantsAnswer && !isDeferred,
                         isAlwaysRanked: configuration.isReproducible),
                     record: record, isNew: place.offset >= engine.nextOffsets[place.topicPartition, default: 0],
-                    isHeld: isHeld))
+                    isDeferred: isDeferred))
             return true
         } catch {
             guard wantsAnswer else {
-                tracker.finish(place)
+                partitions.finish(place)
                 return false
             }
             figures.counts.rejected += 1
@@ -138,14 +167,14 @@ extension DeliveryLoop {
         }
     }
 
-    private mutating func mustWait(_ content: EngineInput.Content, now: Duration) -> Bool {
+    private mutating func shouldDefer(_ content: EngineInput.Content, now: Duration) -> Bool {
         guard configuration.listInterval > .zero, case .event(let event) = content else { return false }
-        return held.mustWait(event.user, now: now, interval: configuration.listInterval)
+        return throttle.shouldDefer(event.user, now: now, interval: configuration.listInterval)
     }
 
-    /// Answers what was held, where its interval is over: by the state as it is now.
-    mutating func answerHeld(interval: Duration) throws(DeliveryError) {
-        let due = held.takeDue(now: time.elapsed(), interval: interval, countMax: configuration.batchMax)
+    /// Answers what was deferred, where its interval is over: by the state as it is now.
+    mutating func answerDeferred(interval: Duration) throws(DeliveryError) {
+        let due = throttle.takeDue(now: time.elapsed(), interval: interval, countMax: configuration.batchMax)
         guard !due.isEmpty else { return }
         let now = time.wall()
         let began = time.elapsed()
@@ -153,8 +182,8 @@ extension DeliveryLoop {
         defer { self.answers = answers }
         try engineCall { engine throws(EngineError) in try engine.answer(due.map(\.input), now: now, into: &answers) }
         figures.recordLists(due.count, took: time.elapsed() - began)
-        for (held, answer) in zip(due, answers) {
-            post(answer, to: held.record, merged: held.merged, polled: held.polled)
+        for (deferred, answer) in zip(due, answers) {
+            post(answer, to: deferred.record, merged: deferred.merged, polled: deferred.polled)
         }
     }
 
@@ -170,8 +199,8 @@ extension DeliveryLoop {
         let value: [UInt8]?
         switch answer {
         case .none(let source), .repetition(let source):
-            for source in merged { tracker.finish(source) }
-            return tracker.finish(source)
+            for source in merged { partitions.finish(source) }
+            return partitions.finish(source)
         case .list(let list):
             key = list.user.text
             value = RecordEncoder.encode(list)
@@ -187,16 +216,16 @@ extension DeliveryLoop {
                 record: outgoing, source: record.source, merged: merged, polled: polled, isList: value != nil))
     }
 
-    /// Errors that pass are told, those that do not end the loop.
+    /// Transient errors are reported; all others stop the loop.
     mutating func handle(_ error: StreamingError) throws(DeliveryError) {
-        guard passes(error) || error.recovery == .passOver else { throw .streaming(error) }
-        notice(.passing(error))
+        guard isTransient(error) || error.recovery == .passOver else { throw .streaming(error) }
+        notice(.transientError(error))
     }
 
-    /// Whether an error passes by itself. A topic that is not there does where it may be created: the brokers say that
+    /// Whether an error goes away by itself. A topic that is not there does where it may be created: the brokers say that
     /// they do not know it until it is. It does, too, where topics were there before: a broker that comes back may
     /// know of them a moment later than it answers.
-    func passes(_ error: StreamingError) -> Bool {
+    func isTransient(_ error: StreamingError) -> Bool {
         switch error.recovery {
         case .retry: true
         case .missingTopic: configuration.createsTopics || hasRead

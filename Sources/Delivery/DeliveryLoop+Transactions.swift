@@ -17,11 +17,6 @@ internal import Streaming
 /// A producer that fails for good is replaced by a new one. Taking over the transactional id ends what the old one left
 /// open; whether a commit that was requested and never answered succeeded is read from what the group has committed.
 extension DeliveryLoop {
-    /// Each call into the producer waits this long at most; an unfinished one goes on in the next turn.
-    private static var stepTimeout: Duration { .seconds(1) }
-    /// An abort needs delivery reports to be polled between attempts.
-    private static var abortTimeout: Duration { .milliseconds(50) }
-
     func isDue(began: Duration) -> Bool {
         time.elapsed() - began >= configuration.transactionInterval
             || outbox.sent.count >= configuration.inFlightMax / 2
@@ -44,7 +39,7 @@ extension DeliveryLoop {
         case .idle:
             publishing = .idle
             // Records without an answer have offsets too.
-            guard tracker.hasCommittable, outbox.count == 0 else { return }
+            guard partitions.hasCommittable, outbox.count == 0 else { return }
             guard figures.isCommitDue(time.elapsed(), interval: configuration.commitInterval) || isPausing else { return }
             try beginTransaction()
         case .open(let transaction):
@@ -53,7 +48,7 @@ extension DeliveryLoop {
                 publishing = .open(transaction)
                 return
             }
-            try sendOffsets(transaction.close(offsets: offsetsAfterSent()))
+            try sendOffsets(transaction.close(offsets: partitions.committable(after: outbox.sentRecords)))
         case .closing(let transaction):
             try sendOffsets(transaction)
         case .committing(let transaction):
@@ -80,7 +75,7 @@ extension DeliveryLoop {
     private mutating func takeOverTransactionalID(_ unresolved: [TopicPartition: Int64]?) throws(DeliveryError) {
         publishing = .initializing(unresolved: unresolved)
         do throws(TransactionError) {
-            try producer.initTransactions(timeout: .milliseconds(500))
+            try producer.initTransactions(timeout: WaitLimits.initializationStep)
         } catch {
             return try retryOrReplaceProducer(error)
         }
@@ -95,24 +90,16 @@ extension DeliveryLoop {
     /// Whether a transaction with these offsets was committed, by what the group has; nil where it cannot be asked now.
     private mutating func isCommitted(_ offsets: [TopicPartition: Int64]) throws(DeliveryError) -> Bool? {
         do throws(StreamingError) {
-            let partitions = offsets.keys.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
-            let committed = try consumer.committedOffsets(for: partitions, timeout: Self.stepTimeout)
+            // What is another's now says nothing of what was committed here.
+            let own = offsets.keys.filter { partitions.reading($0) != nil }
+            guard !own.isEmpty else { return false }
+            let committed = try consumer.committedOffsets(for: own, timeout: WaitLimits.transactionStep)
             // Each transaction moves each of its offsets: one that is there says that all are.
-            return offsets.contains { partition, offset in
-                // What is another's now says nothing of what was committed here.
-                tracker.committedOffset(of: partition) != nil && committed[partition].map { $0 >= offset } ?? false
-            }
+            return own.contains { partition in committed[partition].map { $0 >= offsets[partition] ?? .max } ?? false }
         } catch {
             try handle(error)
             return nil
         }
-    }
-
-    /// What may be committed once the records of this transaction are.
-    private func offsetsAfterSent() -> [TopicPartition: Int64] {
-        var after = tracker
-        for record in outbox.sentRecords { after.finish(record) }
-        return after.takeCommittable()
     }
 
     private mutating func sendOffsets(_ transaction: consuming ClosingTransaction<World.Producer>) throws(DeliveryError) {
@@ -123,7 +110,7 @@ extension DeliveryLoop {
             notice(.transactionAborted(reason: "\(error)"))
             return try abort(transaction.abort())
         }
-        switch transaction.sendOffsets(group, timeout: Self.stepTimeout) {
+        switch transaction.sendOffsets(group, timeout: WaitLimits.transactionStep) {
         case .sent(let committing):
             try commit(committing)
         case .waits(let again, let error):
@@ -138,7 +125,7 @@ extension DeliveryLoop {
     }
 
     private mutating func commit(_ transaction: consuming CommittingTransaction<World.Producer>) throws(DeliveryError) {
-        switch transaction.commit(timeout: Self.stepTimeout) {
+        switch transaction.commit(timeout: WaitLimits.transactionStep) {
         case .committed(let offsets):
             finishCommit(offsets)
             publishing = .idle
@@ -158,16 +145,16 @@ extension DeliveryLoop {
         let now = time.elapsed()
         for record in outbox.takeSent() {
             if record.isList { figures.recordDelivery(took: now - record.polled) }
-            tracker.finish(record)
+            partitions.finish(record)
         }
-        tracker.markCommitted(offsets)
-        figures.committed.merge(offsets) { _, new in new }
+        partitions.markCommitted(offsets)
+        partitions.confirmCommits(offsets)
         figures.transactionsCommitted += 1
         replacements.recordProgress()
     }
 
     private mutating func abort(_ transaction: consuming AbortingTransaction<World.Producer>) throws(DeliveryError) {
-        switch transaction.abort(timeout: Self.abortTimeout) {
+        switch transaction.abort(timeout: WaitLimits.abortStep) {
         case .aborted:
             figures.transactionsAborted += 1
             outbox.recallSent()

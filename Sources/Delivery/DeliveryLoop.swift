@@ -40,44 +40,32 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     let time: World.Time
 
     var publishing: Publishing<World.Producer>
-    var tracker = OffsetTracker()
+    /// What the group has given, each partition in its phase.
+    var partitions = PartitionTable()
     var outbox = Outbox()
-    var held = HeldAnswers()
+    var throttle = ListThrottle()
     var figures: StreamFigures
-    /// Where reading began of partitions that the state knew nothing of, as long as they are ours.
-    var beginnings: [TopicPartition: Int64] = [:]
-    /// The same of partitions that came with their users' sessions.
-    var arrivals: [TopicPartition: Int64] = [:]
-    /// From where partitions are to be learned once their sessions are back: the generation that the state was
+    /// From where partitions are to be learned once their sessions are back: the backup that the state was
     /// recovered to is from before they came.
-    public var unlearned: [TopicPartition: Int64] = [:]
-    /// Below this offset, for each partition, an earlier run has answered.
-    var answeredBefore: [TopicPartition: Int64] = [:]
-    public internal(set) var assigned: Set<TopicPartition> = []
-    /// The next offset to read, for each partition that is read.
-    var positions: [TopicPartition: Int64] = [:]
-    /// Partitions that are not read on because the outbox is full.
-    var paused: Set<TopicPartition> = []
-    /// Whether any partition was ever read in this life.
-    var hasRead = false
-    /// Partitions that came, and are not read yet.
-    var awaitingStart: Set<TopicPartition> = []
-    /// Partitions whose sessions are being read back from the changelog.
-    var restoring = Restoration()
-    /// Partitions whose sessions are back, and that are not read yet.
-    var restored: Set<TopicPartition> = []
-    /// Partitions whose sessions are back and not on the disk yet.
-    var unwritten: Set<TopicPartition> = []
-    /// Partitions that are ours and not read, for where reading begins cannot be written down: the disk is full.
-    public internal(set) var waitingForDisk: Set<TopicPartition> = []
-    /// When to try again to write down where reading begins.
-    var markAgain = Duration.zero
+    public var relearnFrom: [TopicPartition: Int64] = [:]
+    /// Of partitions that were read before, in this life or another, the newest record: to be recognized by.
+    public var marks: [TopicPartition: PartitionMark] = [:]
     /// Partitions that went in this life before all was in order, and what the group had committed of each: where it
     /// has more when they come back, another instance has gone on with them.
-    var lost: [TopicPartition: Int64] = [:]
+    var departed: [TopicPartition: Int64] = [:]
+    /// Which partitions wait for which part of the changelog.
+    var restoring = Restoration()
     /// Partitions of the changelog, once they are known.
     var changelogPartitions: Int?
-    var highWatermarks: [TopicPartition: Int64] = [:]
+    /// When to try again to start partitions.
+    var startRetryAt = Duration.zero
+    /// Whether reading pauses because the outbox is full.
+    var isPaused = false
+    /// Whether any partition was ever read in this life.
+    var hasRead = false
+    /// Whether the group waits to hear that partitions were let go, and which.
+    var owesRelease = false
+    var owedRelease: [TopicPartition] = []
     /// Whether any broker was reached, by the client's last word.
     public internal(set) var isConnected = false
     /// When the newest transaction began.
@@ -114,20 +102,23 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     /// One turn. Every wait in it is bounded.
     public mutating func turn() throws(DeliveryError) {
         events.removeAll(keepingCapacity: true)
+        try answerRelease()
         try pauseOrResume()
         consumer.poll(into: &events, eventsMax: configuration.batchMax, timeout: pollTimeout)
         let arrived = events
         // What came back meanwhile does not wait for the lists of what has come in.
         if outbox.inFlight > 0 { try collectDeliveries(timeout: .zero) }
         try handle(arrived)
-        try answerHeld(interval: configuration.listInterval)
+        try answerDeferred(interval: configuration.listInterval)
         try sendWaiting()
         try collectDeliveries(timeout: outbox.count < configuration.inFlightMax ? .zero : .milliseconds(5))
         if publishing.isTransactional {
             try advanceTransaction(isPausing: arrived.isEmpty)
         } else if figures.isCommitDue(time.elapsed(), interval: configuration.commitInterval) {
-            try commit(waiting: false)
+            try commit(within: nil)
         }
+        try endVerifications()
+        try returnToRange()
         try startAwaiting()
         try continueRestoring()
         try checkpointIfDue(isIdle: arrived.isEmpty && outbox.count == 0)
@@ -137,16 +128,26 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     /// With events to learn nothing is waited for, and with records under way their acknowledgements are looked for
     /// every millisecond, where they do not end the wait themselves.
     private var pollTimeout: Duration {
-        if !paused.isEmpty || engine.unlearnedCount > 0 { return .zero }
+        if isPaused || engine.unlearnedCount > 0 { return .zero }
         return outbox.count > 0 ? .milliseconds(1) : .milliseconds(20)
     }
 
-    /// Stops reading, delivers and commits what is under way, and writes the last checkpoint. Nothing can
-    /// be done after.
+    /// The partitions that are read.
+    public var assignedPartitions: [TopicPartition] { partitions.assigned }
+
+    /// Partitions that are ours and not read, for where reading begins cannot be written down: the disk is full.
+    public var partitionsWaitingForDisk: [TopicPartition] { partitions.waitingForDisk }
+
+    /// Stops reading, writes the last checkpoint, then delivers and commits what is under way, as far as the brokers
+    /// let it within `WaitLimits.drain`. Nothing can be done after.
+    ///
+    /// The checkpoint comes first: it needs no broker. What is not committed after it is answered again by the next
+    /// start, and not learned again.
     public mutating func drain() throws(DeliveryError) {
-        try settle(within: .seconds(10))
+        try answerAllDeferred()
         let failure = try checkpointNow()
-        consumer.close(timeout: .seconds(5))
+        try flush(within: WaitLimits.drain)
+        consumer.close(timeout: WaitLimits.close)
         if let failure { throw .state(failure) }
     }
 
@@ -172,21 +173,25 @@ public struct DeliveryLoop<World: DeliveryWorld>: ~Copyable {
     ///
     /// - Returns: whether nothing is left.
     @discardableResult
-    mutating func settle(within limit: Duration) throws(DeliveryError) -> Bool {
+    mutating func flush(within limit: Duration) throws(DeliveryError) -> Bool {
         let deadline = time.elapsed() + limit
-        // There is no later here: what waits for its interval goes out.
-        while held.count > 0 { try answerHeld(interval: .zero) }
-        while isUnsettled, time.elapsed() < deadline {
+        try answerAllDeferred()
+        while isUnflushed, time.elapsed() < deadline {
             try sendWaiting()
             try collectDeliveries(timeout: outbox.inFlight > 0 ? .milliseconds(20) : .milliseconds(1))
             if publishing.isTransactional { try advanceTransaction(isPausing: true) }
         }
-        if !publishing.isTransactional { try commit(waiting: true) }
-        return !isUnsettled && !tracker.hasCommittable
+        if !publishing.isTransactional { try commit(within: max(.milliseconds(100), deadline - time.elapsed())) }
+        return !isUnflushed && !partitions.hasCommittable
     }
 
-    private var isUnsettled: Bool {
-        outbox.count > 0 || publishing.isUnderWay || (publishing.isTransactional && tracker.hasCommittable)
+    /// There is no later: what waits for its interval goes out.
+    private mutating func answerAllDeferred() throws(DeliveryError) {
+        while throttle.count > 0 { try answerDeferred(interval: .zero) }
+    }
+
+    private var isUnflushed: Bool {
+        outbox.count > 0 || publishing.isUnderWay || (publishing.isTransactional && partitions.hasCommittable)
     }
 
     mutating func engineCall<Value>(

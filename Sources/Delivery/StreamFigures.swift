@@ -7,9 +7,6 @@ struct StreamFigures {
     var deadLetters: [String: UInt64] = [:]
     /// Records that the brokers will never take.
     var undeliverable: UInt64 = 0
-    /// For each partition, Kafka's time of the newest record that was read.
-    var newest: [TopicPartition: Timestamp] = [:]
-    var committed: [TopicPartition: Int64] = [:]
     private var published: UInt64 = 0
     private var recommend = LatencyHistogram()
     private var train = LatencyHistogram()

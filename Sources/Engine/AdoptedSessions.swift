@@ -15,6 +15,11 @@ struct AdoptedSessions {
         through[user] = nil
     }
 
+    /// Its offsets mean nothing any more.
+    mutating func removeAll(of partition: TopicPartition) {
+        through = through.filter { $0.value.topicPartition != partition }
+    }
+
     /// Whether the event at `source` is in the session of `user` already.
     mutating func has(_ user: UserID, at source: RecordSource) -> Bool {
         guard let last = through[user], last.topicPartition == source.topicPartition else { return false }

@@ -119,6 +119,16 @@ extension Engine {
         if let arrived = arrivingIDs.removeValue(forKey: partition) { recentIDs.insert(all: arrived) }
     }
 
+    /// A partition's offsets count from elsewhere: its topic is another of the same name, or has lost its end. What was
+    /// learned stays.
+    ///
+    /// - Parameter next: the next offset to learn from; may be below what was learned.
+    public mutating func restart(_ partition: TopicPartition, at next: Int64) {
+        watermarks[partition] = next
+        arrivingIDs[partition] = nil
+        adopted.removeAll(of: partition)
+    }
+
     private func kept(_ entries: [Session.Entry]) -> [KeptSession.Entry] {
         entries.compactMap { entry -> KeptSession.Entry? in
             guard catalog.holds(entry.item, since: entry.sequence) else { return nil }

@@ -7,22 +7,11 @@ struct Lineage {
     private(set) var sources: [RecordSource] = []
     private var next: [TopicPartition: Int64] = [:]
 
-    /// A record was handed over.
-    ///
-    /// - Returns: whether for the first time.
-    mutating func append(_ source: RecordSource) -> Bool {
-        guard source.offset >= next[source.topicPartition, default: 0] else { return false }
+    /// A record was handed over, perhaps not for the first time.
+    mutating func append(_ source: RecordSource) {
+        guard source.offset >= next[source.topicPartition, default: 0] else { return }
         next[source.topicPartition] = source.offset + 1
         sources.append(source)
-        return true
-    }
-
-    /// Records that were handed over are not learned after all: their partitions were lost.
-    mutating func forget(_ dropped: [RecordSource]) {
-        for source in dropped.reversed() where sources.contains(source) {
-            sources.removeAll { $0 == source }
-            next[source.topicPartition] = source.offset
-        }
     }
 
     /// The state is that of these offsets again.

@@ -89,6 +89,8 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
         turns += 1
         do throws(DeliveryError) {
             try process.loop.turn()
+            // What was handed over and not taken, as when it was only looked at, will be handed over again.
+            if !world.isCrashed { world.lineage.truncate(to: process.loop.engine.nextOffsets) }
             notices += process.loop.takeNotices()
             largestOutbox = max(largestOutbox, process.loop.waitingCount)
             if machine == finished, !world.isCrashed, isDone() {
@@ -161,7 +163,8 @@ public struct ScenarioRun<World: ScenarioWorld>: ~Copyable {
                 scenario.delivery, engine: engine, decoder: decoder, consumer: World.consumer(consumer), reader: reader,
                 producer: makeProducer(), store: World.store(SimulatedStore(world)), time: SimulatedTime(world: world),
                 makeProducer: makeProducer))
-        process.loop.unlearned = world.disk.unlearned
+        process.loop.relearnFrom = world.disk.unlearned
+        process.loop.marks = PartitionMarks.decode(world.disk.state.blobs[PartitionMarks.name])
         running[machine] = process
         return process
     }

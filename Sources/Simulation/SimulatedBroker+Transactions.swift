@@ -69,11 +69,12 @@ extension SimulatedBroker {
         at now: Timestamp
     ) throws(BrokerRefusal) {
         try requireCoordinator()
-        try check(membership)
         let group = membership.group
         try change(producer, at: now) { transaction in
             if !transaction.groups.contains(group) { transaction.groups.append(group) }
         }
+        // The transaction is open by now: the group's coordinator is asked after that of the transaction.
+        try check(membership)
         groups[group]?.pending[producer.id, default: [:]].merge(offsets) { _, new in new }
     }
 

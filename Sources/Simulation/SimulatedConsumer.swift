@@ -55,7 +55,9 @@ public final class SimulatedConsumer: RecordConsumer {
     }
 
     public func assign(_ starts: [TopicPartition: Int64]) throws(StreamingError) {
-        try through(.assign) {
+        try through(.assign) { () throws(StreamingError) in
+            // The whole call is refused (rdkafka_assignment.c, `rd_kafka_assignment_add`).
+            if starts.keys.contains(where: { positions[$0] != nil }) { throw .simulated("a partition is assigned already", .retry) }
             for (partition, start) in starts {
                 positions[partition] = start
                 endsTold[partition] = nil
@@ -125,13 +127,16 @@ public final class SimulatedConsumer: RecordConsumer {
         try through(.resume) { paused.subtract(partitions) }
     }
 
-    public func commit(_ offsets: [TopicPartition: Int64], waiting: Bool) throws(StreamingError) {
+    public func commit(_ offsets: [TopicPartition: Int64]) throws(StreamingError) {
+        try through(.commit) { if !offsets.isEmpty { commitsUnderway.append(offsets) } }
+    }
+
+    public func commit(_ offsets: [TopicPartition: Int64], within timeout: Duration) throws(StreamingError) {
         try through(.commit) { () throws(StreamingError) in
             guard !offsets.isEmpty else { return }
-            guard waiting else { return commitsUnderway.append(offsets) }
             sendCommits()
             do throws(BrokerRefusal) {
-                try commit(offsets)
+                try send(offsets)
             } catch { throw .simulated("\(error)", .retry) }
         }
     }
@@ -147,15 +152,12 @@ public final class SimulatedConsumer: RecordConsumer {
 extension SimulatedConsumer {
     /// Takes records and the group's news, mixed as they come, up to `eventsMax`.
     private func read(into events: inout [ConsumerEvent], eventsMax: Int) {
-        var handedOver: [RecordSource] = []
         let limit = min(eventsMax, 1 + world.draw(below: 12))
         let newsAt = world.draw(below: limit)
         for place in 0..<limit {
-            if place == newsAt { takeNews(into: &events, handedOver) }
+            if place == newsAt { takeNews(into: &events) }
             guard let event = nextEvent() else { continue }
-            if case .record(let record) = event, member != nil, world.lineage.append(record.source) {
-                handedOver.append(record.source)
-            }
+            if case .record(let record) = event, member != nil { world.lineage.append(record.source) }
             events.append(event)
         }
     }
@@ -190,7 +192,7 @@ extension SimulatedConsumer {
                         timestamp: found.timestamp, key: found.record.key, value: found.record.value,
                         headers: found.record.headers))
             }
-            guard member == nil, endsTold[partition] != read.next else { return nil }
+            guard endsTold[partition] != read.next else { return nil }
             endsTold[partition] = read.next
             return .endOfPartition(partition, offset: read.next)
         } catch {
@@ -200,7 +202,7 @@ extension SimulatedConsumer {
     }
 
     /// What the group has decided since: partitions that go, partitions that come.
-    private func takeNews(into events: inout [ConsumerEvent], _ handedOver: [RecordSource]) {
+    private func takeNews(into events: inout [ConsumerEvent]) {
         guard let member else { return }
         let names = world.names
         guard let (assigned, membership) = world.broker.assignment(of: member, group: names.group) else {
@@ -208,7 +210,6 @@ extension SimulatedConsumer {
             owned = []
             self.membership = nil
             if !lost.isEmpty {
-                world.lineage.forget(handedOver.filter { lost.contains($0.topicPartition) })
                 for partition in lost { positions[partition] = nil }
                 events.append(.lost(lost))
             }
@@ -231,7 +232,7 @@ extension SimulatedConsumer {
         events.append(.assigned(new))
     }
 
-    private func commit(_ offsets: [TopicPartition: Int64]) throws(BrokerRefusal) {
+    private func send(_ offsets: [TopicPartition: Int64]) throws(BrokerRefusal) {
         guard let membership else { throw .unknownMember }
         try world.broker.commit(offsets, of: membership)
     }
@@ -240,7 +241,7 @@ extension SimulatedConsumer {
     private func sendCommits() {
         for offsets in commitsUnderway {
             do throws(BrokerRefusal) {
-                try commit(offsets)
+                try send(offsets)
                 outcomes.append(.committed(offsets))
             } catch {
                 outcomes.append(.commitFailed(.simulated("\(error)", .retry)))

@@ -5,7 +5,7 @@ internal import Foundation
 public struct ClientStatistics: Equatable, Sendable {
     /// Whether a connection to at least one broker is up.
     public var isConnected: Bool
-    /// For each partition being read, the offset after its last record.
+    /// For each partition being read, the end of what a reader of committed records can read.
     public var highWatermarks: [TopicPartition: Int64]
 
     public init(isConnected: Bool, highWatermarks: [TopicPartition: Int64]) {
@@ -20,8 +20,9 @@ public struct ClientStatistics: Equatable, Sendable {
         highWatermarks = [:]
         for (topic, figures) in document.topics {
             for (number, partition) in figures.partitions {
-                guard let number = Int32(number), number >= 0, partition.hi_offset >= 0 else { continue }
-                highWatermarks[TopicPartition(topic: topic, partition: number)] = partition.hi_offset
+                let end = partition.ls_offset.map { $0 >= 0 ? min($0, partition.hi_offset) : partition.hi_offset } ?? partition.hi_offset
+                guard let number = Int32(number), number >= 0, end >= 0 else { continue }
+                highWatermarks[TopicPartition(topic: topic, partition: number)] = end
             }
         }
     }
@@ -37,6 +38,7 @@ public struct ClientStatistics: Equatable, Sendable {
         }
         struct Partition: Decodable {
             var hi_offset: Int64
+            var ls_offset: Int64?
         }
         var brokers: [String: Broker]
         var topics: [String: Topic]

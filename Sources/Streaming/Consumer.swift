@@ -25,7 +25,7 @@ public import Events
         isMember = !topics.isEmpty
         client = try KafkaClient(
             RD_KAFKA_CONSUMER,
-            properties: topics.isEmpty ? configuration.readerProperties : configuration.consumerProperties,
+            properties: configuration.consumerProperties,
             events: RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS
                 | RD_KAFKA_EVENT_OFFSET_COMMIT)
         unsafe rd_kafka_poll_set_consumer(client.handle)
@@ -103,14 +103,32 @@ public import Events
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw StreamingError(code: code, detail: "resuming") }
     }
 
-    /// Commits the next offsets to answer. Without waiting the outcome comes as an event.
-    public func commit(_ offsets: [TopicPartition: Int64], waiting: Bool) throws(StreamingError) {
+    /// Commits the next offsets to answer. The outcome comes as an event.
+    public func commit(_ offsets: [TopicPartition: Int64]) throws(StreamingError) {
+        try unsafe commit(offsets, outcomeTo: queue)
+    }
+
+    /// Commits the next offsets to answer, and waits for the outcome, at most `timeout`. `rd_kafka_commit` has no limit:
+    /// without a coordinator it waits for 45 seconds, with a dead one for 60.
+    public func commit(_ offsets: [TopicPartition: Int64], within timeout: Duration) throws(StreamingError) {
+        guard !offsets.isEmpty else { return }
+        let outcomes = unsafe rd_kafka_queue_new(client.handle)
+        defer { unsafe rd_kafka_queue_destroy(outcomes) }
+        try unsafe commit(offsets, outcomeTo: outcomes)
+        let event = unsafe rd_kafka_queue_poll(outcomes, timeout.milliseconds)
+        defer { if let event = unsafe event { unsafe rd_kafka_event_destroy(event) } }
+        let code = unsafe event.map { unsafe rd_kafka_event_error($0) } ?? RD_KAFKA_RESP_ERR__TIMED_OUT
+        try Self.check(committing: code)
+    }
+
+    private func commit(_ offsets: [TopicPartition: Int64], outcomeTo outcomes: OpaquePointer?) throws(StreamingError) {
         guard !offsets.isEmpty else { return }
         let list = PartitionList(offsets.map { ($0.key, $0.value) })
-        // A commit that is not waited for tells its outcome to the queue that it is given, and to no other.
-        let code = unsafe waiting
-            ? rd_kafka_commit(client.handle, list.list, 0)
-            : rd_kafka_commit_queue(client.handle, list.list, queue, nil, nil)
+        // The outcome is told to the queue that the call is given, and to no other.
+        try Self.check(committing: unsafe rd_kafka_commit_queue(client.handle, list.list, outcomes, nil, nil))
+    }
+
+    private static func check(committing code: rd_kafka_resp_err_t) throws(StreamingError) {
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET else {
             throw StreamingError(code: code, detail: "committing offsets")
         }

@@ -19,7 +19,7 @@ public enum ConsumerEvent: Sendable {
     /// The offset to read is no longer, or not yet, in the partition: reading stands still until it is
     /// assigned anew.
     case outOfRange(TopicPartition)
-    /// A reader outside of any group has read all there is, up to this offset; more may come.
+    /// All there is of a partition is read, up to this offset, markers of transactions included; more may come.
     case endOfPartition(TopicPartition, offset: Int64)
     case failure(StreamingError)
 }

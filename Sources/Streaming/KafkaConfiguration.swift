@@ -44,12 +44,7 @@ public struct KafkaConfiguration: Sendable {
         all.merge(properties.filter { !Self.producerOnly.contains($0.key) }) { _, theirs in theirs }
         // Records that are gone before they were read are an event, never passed over in silence.
         all["auto.offset.reset"] = "error"
-        return all
-    }
-
-    /// A consumer that reads partitions to their ends, outside of any group.
-    var readerProperties: [String: String] {
-        var all = consumerProperties
+        // Behind a transactional producer the end of a partition is a marker: without this it is never seen.
         all["enable.partition.eof"] = "true"
         return all
     }

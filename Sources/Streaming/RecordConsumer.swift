@@ -44,8 +44,12 @@ public protocol RecordConsumer: PartitionReader {
     /// Goes on reading where it was.
     func resume(_ partitions: [TopicPartition]) throws(StreamingError)
 
-    /// Commits the next offsets to answer. Without waiting the outcome comes as an event.
-    func commit(_ offsets: [TopicPartition: Int64], waiting: Bool) throws(StreamingError)
+    /// Commits the next offsets to answer. The outcome comes as an event.
+    func commit(_ offsets: [TopicPartition: Int64]) throws(StreamingError)
+
+    /// Commits the next offsets to answer, and waits for the outcome, at most `timeout`; after that it may still be
+    /// applied.
+    func commit(_ offsets: [TopicPartition: Int64], within timeout: Duration) throws(StreamingError)
 
     /// The membership as it is now. A transaction that carries it is refused once the group has moved on.
     func groupMetadata() throws(StreamingError) -> GroupMetadata

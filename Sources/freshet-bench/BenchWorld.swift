@@ -67,7 +67,9 @@ final class EndlessConsumer: RecordConsumer {
     func committedOffsets(
         for partitions: [TopicPartition], timeout: Duration
     ) throws(StreamingError) -> [TopicPartition: Int64] { committed }
-    func commit(_ offsets: [TopicPartition: Int64], waiting: Bool) throws(StreamingError) {
+    func commit(_ offsets: [TopicPartition: Int64], within timeout: Duration) throws(StreamingError) { try commit(offsets) }
+
+    func commit(_ offsets: [TopicPartition: Int64]) throws(StreamingError) {
         committed.merge(offsets) { _, new in new }
     }
     func groupMetadata() throws(StreamingError) -> GroupMetadata { GroupMetadata(bytes: []) }

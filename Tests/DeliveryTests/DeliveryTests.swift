@@ -113,8 +113,11 @@ import Testing
         let version = loop.engine.modelVersion
         producer.acknowledges = true
         producer.open.removeAll()
-        consumer.polls = [[.assigned([ScriptedWorld.events])], (0..<3).map { ScriptedWorld.record($0) }]
-        for _ in 0..<3 { try loop.turn() }
+        consumer.polls = [
+            [.assigned([ScriptedWorld.events])], [ScriptedWorld.record(2)], (0..<3).map { ScriptedWorld.record($0) },
+        ]
+        for _ in 0..<4 { try loop.turn() }
+        #expect(consumer.assignments.suffix(2) == [[ScriptedWorld.events: 2], [ScriptedWorld.events: 0]], "looked at, then read")
         #expect(loop.engine.modelVersion == version)
         #expect(loop.report().events.duplicate == 3)
         #expect(producer.visible.map(\.answers) == ["0@0", "0@1", "0@2"])
@@ -180,12 +183,12 @@ import Testing
         // Once an interval, not once a turn.
         #expect(told.count == 1)
         #expect(told.first?.contains("disk of /state is full") == true)
-        #expect(loop.waitingForDisk == [ScriptedWorld.events])
+        #expect(loop.partitionsWaitingForDisk == [ScriptedWorld.events])
         #expect(loop.report().partitionsWaitingForDisk == 1)
         store.isFull = false
         consumer.time.now += .seconds(3601)
         try loop.turn()
-        #expect(loop.waitingForDisk.isEmpty)
+        #expect(loop.partitionsWaitingForDisk.isEmpty)
         #expect(consumer.assignments == [[ScriptedWorld.events: 0]])
         #expect(store.checkpoints.last?.offsets == [ScriptedWorld.events: 0])
         #expect(store.checkpoints.last?.beginnings == [ScriptedWorld.events: 0])
@@ -194,10 +197,10 @@ import Testing
     @Test(arguments: [false, true]) func aPartitionThatGoesWaitsForNoDisk(isLost: Bool) throws {
         store.isFull = true
         var loop = try started()
-        #expect(loop.waitingForDisk == [ScriptedWorld.events])
+        #expect(loop.partitionsWaitingForDisk == [ScriptedWorld.events])
         consumer.polls = [[isLost ? .lost([ScriptedWorld.events]) : .revoked([ScriptedWorld.events])]]
         try loop.turn()
-        #expect(loop.waitingForDisk.isEmpty)
+        #expect(loop.partitionsWaitingForDisk.isEmpty)
         #expect(loop.report().partitionsWaitingForDisk == 0)
     }
 
@@ -206,7 +209,7 @@ import Testing
         var loop = try ScriptedWorld.loop(.atLeastOnce, consumer, producer, store: store, engine: try ScriptedWorld.engine())
         consumer.polls = [[.failure(missing)], [.failure(missing), .assigned([ScriptedWorld.events])], [ScriptedWorld.record(0)]]
         for _ in 0..<3 { try loop.turn() }
-        #expect(loop.takeNotices().count { if case .passing(missing) = $0 { true } else { false } } == 2)
+        #expect(loop.takeNotices().count { if case .transientError(missing) = $0 { true } else { false } } == 2)
         // One of the lists, too, may be created by the first that is written.
         producer.reportFailures = [missing]
         for _ in 0..<3 { try loop.turn() }

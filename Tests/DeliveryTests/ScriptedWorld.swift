@@ -76,6 +76,8 @@ final class ScriptedConsumer: RecordConsumer {
     /// Rebalances that were answered before it was known where to read.
     var answers = 0
     var isMember = true
+    /// `auto.offset.reset`.
+    var startsAtEnd = false
     var commitsRefused = 0
 
     func poll(into events: inout [ConsumerEvent], eventsMax: Int, timeout: Duration) {
@@ -92,7 +94,8 @@ final class ScriptedConsumer: RecordConsumer {
     }
 
     func firstOffset(of partition: TopicPartition, timeout: Duration) throws(StreamingError) -> Int64 {
-        try offsetRange(of: partition, timeout: timeout).lowerBound
+        let range = try offsetRange(of: partition, timeout: timeout)
+        return startsAtEnd ? range.upperBound : range.lowerBound
     }
 
     func partitionCount(of topic: String, timeout: Duration) throws(StreamingError) -> Int { 2 }
@@ -108,7 +111,9 @@ final class ScriptedConsumer: RecordConsumer {
     func pause(_ partitions: [TopicPartition]) throws(StreamingError) { paused.formUnion(partitions) }
     func resume(_ partitions: [TopicPartition]) throws(StreamingError) { paused.subtract(partitions) }
 
-    func commit(_ offsets: [TopicPartition: Int64], waiting: Bool) throws(StreamingError) {
+    func commit(_ offsets: [TopicPartition: Int64], within timeout: Duration) throws(StreamingError) { try commit(offsets) }
+
+    func commit(_ offsets: [TopicPartition: Int64]) throws(StreamingError) {
         if commitsRefused > 0 {
             commitsRefused -= 1
             throw .kafka(name: "refused", detail: "", recovery: .retry)

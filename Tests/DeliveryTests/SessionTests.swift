@@ -151,8 +151,8 @@ import Testing
         for _ in 0..<2 { try loop.turn() }
         #expect(loop.engine.userCount == 3)
         let before = reader.assignments.count
-        consumer.polls = [[.assigned([ScriptedWorld.events])]]
-        for _ in 0..<2 { try loop.turn() }
+        consumer.polls = [[.assigned([ScriptedWorld.events])], [ScriptedWorld.record(2)]]
+        for _ in 0..<3 { try loop.turn() }
         #expect(reader.assignments.count == before)
         // Nobody committed: from the beginning, answered and not learned.
         #expect(consumer.assignments.last == [ScriptedWorld.events: 0])
@@ -211,7 +211,7 @@ import Testing
     @Test func afterARecoveryWhatTheSessionsHaveIsLearnedFromWhereThePartitionCame() throws {
         var loop = try loop()
         // The generation from before it came is the one that was recovered; since then 3 to 9 were learned, and lost.
-        loop.unlearned = [ScriptedWorld.events: 3]
+        loop.relearnFrom = [ScriptedWorld.events: 3]
         consumer.committed = [ScriptedWorld.events: 9]
         reader.ranges[changelog] = 0..<1
         consumer.polls = [[.assigned([ScriptedWorld.events])]]
@@ -219,7 +219,7 @@ import Testing
         for _ in 0..<3 { try loop.turn() }
         #expect(consumer.assignments == [[ScriptedWorld.events: 3]])
         #expect(store.checkpoints.last?.arrivals == [ScriptedWorld.events: 3])
-        #expect(loop.unlearned.isEmpty)
+        #expect(loop.relearnFrom.isEmpty)
         consumer.polls = [[3, 6, 9].map { ScriptedWorld.record($0) }]
         for _ in 0..<3 { try loop.turn() }
         // Two of the session and the new one, each with what was before it; only that one is answered and taken in.
@@ -241,8 +241,8 @@ import Testing
         consumer.polls = [[.assigned([ScriptedWorld.events])], [ScriptedWorld.record(1)], [.revoked([ScriptedWorld.events])]]
         for _ in 0..<3 { try loop.turn() }
         #expect(loop.engine.nextOffsets == [ScriptedWorld.events: 2])
-        consumer.polls = [[.assigned([ScriptedWorld.events])]]
-        try loop.turn()
+        consumer.polls = [[.assigned([ScriptedWorld.events])], [ScriptedWorld.record(1)]]
+        for _ in 0..<2 { try loop.turn() }
         #expect(reader.assignments.isEmpty)
         #expect(consumer.assignments.last == [ScriptedWorld.events: 2])
     }

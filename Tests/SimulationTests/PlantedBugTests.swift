@@ -116,7 +116,7 @@ enum EagerCommits: PlantedWorld {
             super.poll(into: &events, eventsMax: eventsMax, timeout: timeout)
             for case .record(let record) in events {
                 // Whether it works or not, nobody asked for it.
-                try? super.commit([record.source.topicPartition: record.source.offset + 1], waiting: true)
+                try? super.commit([record.source.topicPartition: record.source.offset + 1])
             }
         }
     }

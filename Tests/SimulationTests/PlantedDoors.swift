@@ -31,8 +31,9 @@ class PlantedConsumer: RecordConsumer {
     ) throws(StreamingError) -> [TopicPartition: Int64] {
         try consumer.committedOffsets(for: partitions, timeout: timeout)
     }
-    func commit(_ offsets: [TopicPartition: Int64], waiting: Bool) throws(StreamingError) {
-        try consumer.commit(offsets, waiting: waiting)
+    func commit(_ offsets: [TopicPartition: Int64]) throws(StreamingError) { try consumer.commit(offsets) }
+    func commit(_ offsets: [TopicPartition: Int64], within timeout: Duration) throws(StreamingError) {
+        try consumer.commit(offsets, within: timeout)
     }
     func groupMetadata() throws(StreamingError) -> GroupMetadata { try consumer.groupMetadata() }
     func close(timeout: Duration) { consumer.close(timeout: timeout) }

@@ -126,10 +126,10 @@ import Testing
             let first = try Consumer(configuration(broker), topics: ["events"])
             #expect(try read(10, first).map(\.source.offset) == Array(0..<10))
             #expect(try first.committedOffsets(for: [place], timeout: .seconds(5)) == [:])
-            try first.commit([place: 4], waiting: true)
+            try first.commit([place: 4], within: .seconds(10))
             #expect(try first.committedOffsets(for: [place], timeout: .seconds(5)) == [place: 4])
             // Without waiting the outcome is an event.
-            try first.commit([place: 4], waiting: false)
+            try first.commit([place: 4])
             var events: [ConsumerEvent] = []
             for _ in 0..<Self.turnsMax where events.isEmpty {
                 first.poll(into: &events, eventsMax: 1, timeout: .milliseconds(100))

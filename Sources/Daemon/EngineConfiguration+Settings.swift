@@ -61,9 +61,7 @@ extension DeliveryConfiguration {
         isReproducible = settings.learning.isReproducible
         listInterval = settings.recommendations.interval
         checkpointInterval = settings.state.checkpointInterval
-        if let milliseconds = settings.kafka.properties["transaction.timeout.ms"].flatMap({ Int($0) }) {
-            transactionTimeout = .milliseconds(milliseconds)
-        }
+        transactionTimeout = KafkaConfiguration(settings).transactionTimeout
     }
 }
 

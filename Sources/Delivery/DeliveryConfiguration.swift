@@ -30,7 +30,7 @@ public struct DeliveryConfiguration: Sendable, Equatable {
     /// How long a transaction takes records in before it is committed. A stream that pauses commits at once.
     public var transactionInterval = Duration.milliseconds(100)
     /// How long the brokers wait for the end of one: librdkafka's `transaction.timeout.ms`.
-    public var transactionTimeout = Duration.seconds(60)
+    public var transactionTimeout = Duration.seconds(5)
 
     public init() {}
 

@@ -36,7 +36,7 @@ public final class SimulatedProducer: RecordProducer {
 
     /// Records that wait at most.
     private static let queueMax = 16
-    private static let transactionTimeoutMilliseconds: Int64 = 60_000
+    private static let transactionTimeoutMilliseconds: Int64 = 5_000
 
     init(_ world: SimulatedWorld, transactionalID: String?) {
         self.world = world

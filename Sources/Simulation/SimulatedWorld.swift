@@ -59,7 +59,7 @@ public final class SimulatedWorld {
     /// Calls after which a passing fault has passed.
     private static let passingCalls = 40
     /// Longer than any transaction may take.
-    private static let pauseLength = Duration.seconds(120)
+    private static let pauseLength = Duration.seconds(20)
 
     init(seed: UInt64, faults: FaultPlan, names: Names, observer: CommitObserver, machines: Int) {
         self.machines = [Machine](repeating: Machine(), count: machines)

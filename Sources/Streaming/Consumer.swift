@@ -10,6 +10,8 @@ public import Events
     private let queue: OpaquePointer
     private let wakeup: Wakeup?
     private var isClosed = false
+    /// Whether it could not be closed in time.
+    private var isAbandoned = false
     private let isMember: Bool
     /// Whether the group has ever answered with partitions, or with none.
     private var wasAssigned = false
@@ -42,7 +44,7 @@ public import Events
         unsafe rd_kafka_queue_destroy(queue)
         // librdkafka before 2.3 aborts the process where a member goes between joining and its first assignment
         // (confluentinc/librdkafka#4312): what is closed is not destroyed then.
-        client.isLeft = isMember && !wasAssigned
+        client.isLeft = isAbandoned || isMember && !wasAssigned
     }
 
     /// Appends what has arrived to `events`: waits at most `timeout` for the first, then takes what is
@@ -196,6 +198,8 @@ public import Events
             for case .revoked(let partitions) in ignored { release(partitions) }
             for case .lost(let partitions) in ignored { release(partitions) }
         }
+        // Brokers that do not answer would be waited for where the handle goes: it is left to the end of the process.
+        if unsafe rd_kafka_consumer_closed(client.handle) == 0 { isAbandoned = true }
     }
 
     /// While closing there is nobody to tell: the group hears of it all the same.

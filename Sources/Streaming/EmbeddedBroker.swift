@@ -4,7 +4,7 @@ internal import Glibc
 /// A Kafka cluster inside this process: librdkafka's mock, on loopback, for the demo and for tests.
 /// Other programs can connect to it. It forgets everything when it ends, and keeps no transactions.
 @safe public final class EmbeddedBroker {
-    private let cluster: OpaquePointer
+    let cluster: OpaquePointer
     private let client: KafkaClient
     public let bootstrapServers: String
 

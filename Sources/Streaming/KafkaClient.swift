@@ -19,7 +19,10 @@ internal import CRdKafka
                 throw .invalidProperty(name: name, reason: Self.text(reason))
             }
         }
-        unsafe rd_kafka_conf_set_events(configuration, events)
+        // Its log lines come as events, and are passed over: what they say comes as an error, too. On their own they
+        // would go to standard error as they are.
+        unsafe rd_kafka_conf_set(configuration, "log.queue", "true", nil, 0)
+        unsafe rd_kafka_conf_set_events(configuration, events | RD_KAFKA_EVENT_LOG)
         var reason = [CChar](repeating: 0, count: 512)
         guard let made = unsafe rd_kafka_new(type, configuration, &reason, reason.count) else {
             // The handle takes the configuration over only where it could be made.
@@ -27,6 +30,7 @@ internal import CRdKafka
             throw .cannotStart(reason: Self.text(reason))
         }
         unsafe handle = made
+        unsafe rd_kafka_set_log_queue(made, nil)
     }
 
     deinit {

@@ -25,6 +25,11 @@ public struct KafkaConfiguration: Sendable {
             "log.connection.close": "false",
             // A broker that comes back is found within a second.
             "reconnect.backoff.max.ms": "1000",
+            // A broker that stands still is given up after this: every request that is not answered, and so every wait,
+            // ends. The default is a minute.
+            "socket.timeout.ms": "10000",
+            // Partitions that are added to a topic are found within half a minute; the default is five.
+            "topic.metadata.refresh.interval.ms": "30000",
         ]
     }
 
@@ -40,6 +45,9 @@ public struct KafkaConfiguration: Sendable {
         all["allow.auto.create.topics"] = createsTopics ? "true" : "false"
         // The queue is part of the memory promise; the default is 64 MiB.
         all["queued.max.messages.kbytes"] = "8192"
+        // A member that died holds its partitions this long, and so does a daemon that was killed and started again; the
+        // default is 45 seconds. Heartbeats come of a thread of their own: no long step is taken for a death.
+        all["session.timeout.ms"] = "10000"
         all["fetch.wait.max.ms"] = "50"
         all.merge(properties.filter { !Self.producerOnly.contains($0.key) }) { _, theirs in theirs }
         // Records that are gone before they were read are an event, never passed over in silence.
@@ -66,7 +74,20 @@ public struct KafkaConfiguration: Sendable {
         all["message.max.bytes"] = "50000000"
         all["queue.buffering.max.messages"] = "20000"
         all["queue.buffering.max.kbytes"] = "65536"
-        if let transactionalID { all["transactional.id"] = transactionalID }
+        if let transactionalID {
+            all["transactional.id"] = transactionalID
+            all["transaction.timeout.ms"] = String(transactionTimeout.milliseconds)
+            // Not above the transaction's: sending its offsets waits this long, whatever limit it is given.
+            all["socket.timeout.ms"] = String(min(transactionTimeout, .seconds(10)).milliseconds)
+        }
         return all.merging(properties.filter { !Self.consumerOnly.contains($0.key) }) { _, theirs in theirs }
+    }
+
+    /// How long the brokers wait for the end of a transaction: where an instance dies, readers of committed records see
+    /// nothing behind its open transaction for as long. A commit takes milliseconds, and one is due ten times a second;
+    /// where an outage takes longer, a new producer sends the same lists again. Brokers look for transactions that are
+    /// over their time every ten seconds.
+    public var transactionTimeout: Duration {
+        properties["transaction.timeout.ms"].flatMap { Int($0) }.map { .milliseconds($0) } ?? .seconds(5)
     }
 }

@@ -77,11 +77,12 @@ public struct DeliveryReport: Sendable {
         throw code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? .queueFull : failure(code, detail: detail)
     }
 
-    /// After a fatal error every call answers `_FATAL`; what it was is asked for (rdkafka.h, `rd_kafka_fatal_error`).
+    /// After a fatal error every call fails, with `_FATAL` or with the code of that error, which by itself might pass:
+    /// whether there was one is asked for (rdkafka.h, `rd_kafka_fatal_error`).
     private func failure(_ code: rd_kafka_resp_err_t, detail: String) -> StreamingError {
-        guard code == RD_KAFKA_RESP_ERR__FATAL else { return StreamingError(code: code, detail: detail) }
         var reason = [CChar](repeating: 0, count: 512)
         let cause = unsafe rd_kafka_fatal_error(client.handle, &reason, reason.count)
+        guard cause != RD_KAFKA_RESP_ERR_NO_ERROR else { return StreamingError(code: code, detail: detail) }
         let error = StreamingError(code: cause, detail: KafkaClient.text(reason))
         // Whatever it was, this producer is over: what would be tried again is tried by a new one.
         return [.retry, .missingTopic, .passOver].contains(error.recovery) ? error.with(.restart) : error

@@ -123,6 +123,73 @@ import Testing
         #expect(producer.visible.map(\.answers) == ["0@0", "0@1", "0@2"])
     }
 
+    @Test func aRefusedRequestLosesOnlyTheRecordThatIsRefusedAlone() throws {
+        var loop = try started()
+        producer.rejects = { $0.answers == "0@5" }
+        consumer.polls = [(0..<8).map { ScriptedWorld.record($0) }]
+        for _ in 0..<20 { try loop.turn() }
+        #expect(Set(producer.visible.map(\.answers)) == Set([0, 1, 2, 3, 4, 6, 7].map { "0@\($0)" }))
+        #expect(loop.report().undeliverable == 1)
+        try loop.drain()
+        #expect(consumer.committed[ScriptedWorld.events] == 8)
+    }
+
+    /// Ten markers behind the last record: the end is reached, and nothing is lagging.
+    @Test func lagIsCountedFromThePosition() throws {
+        var loop = try started()
+        consumer.polls = [
+            [.statistics(ClientStatistics(isConnected: true, highWatermarks: [ScriptedWorld.events: 14]))],
+            (0..<4).map { ScriptedWorld.record($0) },
+        ]
+        for _ in 0..<2 { try loop.turn() }
+        #expect(loop.report().partitions.first?.lagRecords == 10)
+        consumer.polls = [[.endOfPartition(ScriptedWorld.events, offset: 14)]]
+        for _ in 0..<2 { try loop.turn() }
+        #expect(loop.report().partitions.first?.lagRecords == 0)
+        #expect(loop.report().consumerLagSeconds == 0)
+        try loop.drain()
+        #expect(consumer.committed[ScriptedWorld.events] == 14)
+        #expect(store.checkpoints.last?.offsets[ScriptedWorld.events] == 14)
+    }
+
+    @Test func withoutABrokerNobodyKnowsTheLag() throws {
+        var loop = try started()
+        consumer.polls = [[.statistics(ClientStatistics(isConnected: true, highWatermarks: [ScriptedWorld.events: 0]))]]
+        try loop.turn()
+        #expect(loop.report().partitions.first?.lagRecords == 0)
+        consumer.polls = [[.statistics(ClientStatistics(isConnected: false, highWatermarks: [:]))]]
+        try loop.turn()
+        #expect(loop.report().partitions.first?.lagRecords == nil)
+        #expect(loop.report().consumerLagSeconds == nil)
+    }
+
+    @Test func recordsThatRetentionTookAreToldOnce() throws {
+        consumer.committed = [ScriptedWorld.events: 10]
+        consumer.ranges = [ScriptedWorld.events: 25..<25]
+        var engine = try ScriptedWorld.engine()
+        engine.cover(ScriptedWorld.events, next: 10)
+        var loop = try ScriptedWorld.loop(.atLeastOnce, consumer, producer, store: store, engine: engine)
+        consumer.polls = [[.assigned([ScriptedWorld.events])]]
+        for _ in 0..<2 { try loop.turn() }
+        #expect(loop.report().lostRecords == 15)
+        try loop.drain()
+        #expect(consumer.committed[ScriptedWorld.events] == 25)
+        #expect(store.checkpoints.last?.offsets[ScriptedWorld.events] == 25)
+    }
+
+    /// The stop of a daemon whose brokers are away: the checkpoint is what must not be missing.
+    @Test func aDrainWritesItsCheckpointBeforeItWaitsForBrokers() throws {
+        var loop = try started()
+        producer.acknowledges = false
+        consumer.polls = [(0..<3).map { ScriptedWorld.record($0) }]
+        try loop.turn()
+        let before = consumer.time.now
+        consumer.commitsRefused = 100
+        try loop.drain()
+        #expect(consumer.time.now - before <= .seconds(6))
+        #expect(store.checkpoints.last?.offsets[ScriptedWorld.events] == 3)
+    }
+
     @Test func recordsThatRetentionTookAreCounted() throws {
         consumer.committed = [ScriptedWorld.events: 10]
         consumer.ranges = [ScriptedWorld.events: 25..<100]

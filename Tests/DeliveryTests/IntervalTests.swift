@@ -72,6 +72,40 @@ import Testing
         #expect(consumer.committed == [ScriptedWorld.events: 4])
     }
 
+    /// A user in two partitions: where the one with the newest event goes, the other's events are still owed a list.
+    @Test func theLossOfOnePartitionLeavesTheListOfTheOther() throws {
+        var loop = try started()
+        let other = ScriptedWorld.other
+        consumer.polls = [
+            [.assigned([other])], [0, 3].map { ScriptedWorld.record($0) } + [ScriptedWorld.record(0, other)], [.lost([other])],
+        ]
+        for _ in 0..<3 { try loop.turn() }
+        #expect(producer.visible.map(\.answers) == ["0@0"])
+        consumer.time.now += .seconds(2)
+        for _ in 0..<2 { try loop.turn() }
+        #expect(producer.visible.map(\.answers) == ["0@0", "0@3"])
+        #expect(consumer.committed[ScriptedWorld.events] == 4)
+    }
+
+    /// The same once the list is on its way.
+    @Test func aListThatAnswersTwoPartitionsIsSentForTheOneThatIsLeft() throws {
+        var loop = try started()
+        let other = ScriptedWorld.other
+        producer.acknowledges = false
+        consumer.polls = [
+            [.assigned([other])], [0, 3].map { ScriptedWorld.record($0) } + [ScriptedWorld.record(0, other)],
+        ]
+        for _ in 0..<2 { try loop.turn() }
+        consumer.time.now += .seconds(2)
+        try loop.turn()
+        consumer.polls = [[.lost([other])]]
+        try loop.turn()
+        producer.acknowledges = true
+        for _ in 0..<3 { try loop.turn() }
+        #expect(consumer.committed[ScriptedWorld.events] == 4)
+        #expect(loop.waitingCount == 0)
+    }
+
     @Test func aForgottenUserGetsNoListThatWaited() throws {
         var loop = try started()
         let forget = KafkaRecord(

@@ -96,6 +96,51 @@ import Testing
         #expect(send(&outbox, inTransaction: true) == [1, 3, 5])
     }
 
+    /// Ten thousand of ten thousand fail: a scan for each would be 10^8 steps.
+    @Test func manyRecordsGoAgainInOrder() {
+        var outbox = Outbox()
+        for offset in 0..<10_000 { outbox.add(letter(Int64(offset % 200))) }
+        var tokens: [UInt] = []
+        while let next = outbox.next {
+            tokens.append(next.token)
+            outbox.nextWasSent(inTransaction: false)
+        }
+        for _ in 0..<3 {
+            for _ in tokens { outbox.reported() }
+            outbox.sendAgain(tokens.reversed())
+            var again: [UInt] = []
+            while let next = outbox.next {
+                again.append(next.token)
+                outbox.nextWasSent(inTransaction: false)
+            }
+            #expect(again == tokens)
+        }
+    }
+
+    @Test func whatGoesAloneSharesNoRequest() {
+        var outbox = Outbox()
+        for offset in 0..<4 { outbox.add(letter(Int64(offset))) }
+        let first = outbox.next?.token ?? 0
+        for _ in 0..<3 { outbox.nextWasSent(inTransaction: false) }
+        // A request of three is refused: each goes alone.
+        for token in first..<first + 3 {
+            outbox.reported()
+            let isFirst = outbox.willGoAlone(token)
+            #expect(isFirst)
+        }
+        outbox.sendAgain([first, first + 1, first + 2])
+        for token in first..<first + 3 {
+            #expect(outbox.next?.token == token && !outbox.mustNextWait)
+            outbox.nextWasSent(inTransaction: false)
+            #expect(outbox.mustNextWait)
+            // Refused alone, it is given up.
+            let isFirst = outbox.willGoAlone(token)
+            #expect(!isFirst)
+            outbox.reported()
+        }
+        #expect(!outbox.mustNextWait)
+    }
+
     @Test func manyLettersPassThroughInOrder() {
         var outbox = Outbox()
         var next: Int64 = 0

@@ -1,5 +1,6 @@
 internal import Delivery
 public import Engine
+public import Events
 public import StateStore
 public import Streaming
 
@@ -20,20 +21,18 @@ public enum DaemonError: Error, Sendable {
         }
     }
 
-    /// sysexits(3), as the README lists them.
-    public var exitCode: Int32 {
+    /// What to do about it.
+    public var recovery: Recovery {
         switch self {
-        case .state, .engine(.stateMismatch), .engine(.weightsMismatch): 74
-        case .engine(.diverged), .decoder: 70
-        case .streaming(let error):
-            switch error.recovery {
-            case .reconfigure: 78
-            case .restart, .retry: 75
-            default: 69
-            }
-        case .transaction(let error): error.recovery == .stop ? 75 : 69
+        case .state(let error): error.recovery
+        case .engine(let error): error.recovery
+        case .streaming(let error): error.recovery
+        case .transaction(let error): error.policy
+        case .decoder: .restart
         }
     }
+
+    public var exitCode: Int32 { recovery.exitCode }
 }
 
 extension DaemonError: CustomStringConvertible {

@@ -1,4 +1,5 @@
 public import Engine
+public import Events
 public import StateStore
 public import Streaming
 
@@ -10,6 +11,18 @@ public enum DeliveryError: Error, Sendable {
     case transaction(TransactionError)
     /// The last checkpoint could not be written.
     case state(StateStoreError)
+}
+
+extension DeliveryError {
+    /// What to do about it.
+    public var recovery: Recovery {
+        switch self {
+        case .engine(let error): error.recovery
+        case .streaming(let error): error.recovery
+        case .transaction(let error): error.policy
+        case .state(let error): error.recovery
+        }
+    }
 }
 
 extension DeliveryError: CustomStringConvertible {

@@ -1,3 +1,4 @@
+internal import Events
 internal import Streaming
 
 /// How often a producer may be replaced without any record getting through in between: an error that a new producer

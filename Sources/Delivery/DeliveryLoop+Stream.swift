@@ -227,9 +227,10 @@ extension DeliveryLoop {
     /// know of them a moment later than it answers.
     func isTransient(_ error: StreamingError) -> Bool {
         switch error.recovery {
-        case .retry: true
+        // An abort is what a failed record of a transaction leads to by itself.
+        case .retry, .abortTransaction: true
         case .missingTopic: configuration.createsTopics || hasRead
-        case .passOver, .restart, .fenced, .stop, .reconfigure: false
+        default: false
         }
     }
 }

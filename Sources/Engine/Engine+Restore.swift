@@ -39,9 +39,12 @@ public struct EngineRestorer: ~Copyable {
     }
 
     public mutating func add(_ item: ItemRow) throws(EngineError) {
-        guard Int(item.index) == engine.catalog.count, engine.catalog.count < engine.catalog.capacity else {
+        guard Int(item.index) == engine.catalog.count else {
+            throw .stateInconsistent("item row \(item.index) is out of order")
+        }
+        guard engine.catalog.count < engine.catalog.capacity else {
             throw .stateMismatch(
-                "item row \(item.index) is out of order or beyond model.max_items (\(engine.catalog.capacity))")
+                "it holds more items than model.max_items (\(engine.catalog.capacity)) allows; set it as high as it was, or name another state.directory")
         }
         do throws(PayloadError) {
             var reader = ByteReader(item.payload)
@@ -55,18 +58,22 @@ public struct EngineRestorer: ~Copyable {
             engine.catalog.append(item.id, movedIn: arrival)
             try addKept(ItemIndex(item.index), isOld: !Engine.isOfThisLayout(item.payload), &reader)
         } catch {
-            throw .stateMismatch("item \(item.id): \(error)")
+            throw .stateInconsistent("item \(item.id): \(error)")
         }
         for member in engine.members { try member.refreshItem(ItemIndex(item.index)) }
     }
 
     public mutating func add(_ user: UserRow) throws(EngineError) {
+        var reader = ByteReader(user.payload)
+        let row: Int
+        do throws(PayloadError) { row = Int(try reader.read(UInt32.self)) } catch {
+            throw .stateInconsistent("a user's row: \(error)")
+        }
+        guard row < engine.sessions.capacity else {
+            throw .stateMismatch(
+                "it holds more users than sessions.max_users (\(engine.sessions.capacity)) allows; set it as high as it was, or name another state.directory")
+        }
         do throws(PayloadError) {
-            var reader = ByteReader(user.payload)
-            let row = Int(try reader.read(UInt32.self))
-            guard row < engine.sessions.capacity else {
-                throw .inconsistent("row \(row) is beyond sessions.max_users (\(engine.sessions.capacity))")
-            }
             let last = Int64(bitPattern: try reader.read(UInt64.self))
             let entries = try readEntries(&reader)
             let purchased = try readEntries(&reader)
@@ -82,7 +89,7 @@ public struct EngineRestorer: ~Copyable {
             engine.sessions[row].lastTimestamp = hasTime ? Timestamp(milliseconds: last) : nil
             try addKept(userRow: row, lastActive: user.lastActive, &reader)
         } catch {
-            throw .stateMismatch("user \(user.id): \(error)")
+            throw .stateInconsistent("a user's row: \(error)")
         }
     }
 
@@ -131,7 +138,7 @@ public struct EngineRestorer: ~Copyable {
             try engine.restoreRows(blobs)
             try finishLayout(blobs)
         } catch {
-            throw .stateMismatch("\(error)")
+            throw .stateInconsistent("\(error)")
         }
         for member in engine.members { try member.refreshEncoder() }
         return engine
@@ -148,7 +155,7 @@ public struct EngineRestorer: ~Copyable {
                 stored = try reader.readFloat()
             }
         } catch {
-            throw .stateMismatch("\(error)")
+            throw .stateInconsistent("\(error)")
         }
         let wanted = engine.configuration.learner.temperature ?? 0
         guard stored == wanted else {

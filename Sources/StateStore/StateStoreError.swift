@@ -1,3 +1,5 @@
+public import Events
+
 /// Why a state directory cannot be used.
 public enum StateStoreError: Error, Equatable, Sendable {
     case directoryUnusable(path: String, reason: String)
@@ -11,6 +13,18 @@ public enum StateStoreError: Error, Equatable, Sendable {
     case noPrevious(path: String)
     case diskFull(path: String)
     case writeFailed(path: String, reason: String)
+}
+
+extension StateStoreError {
+    /// What to do about it. Damage alone is damage.
+    public var recovery: Recovery {
+        switch self {
+        case .inUse, .diskFull, .writeFailed: .restart
+        case .damaged, .noPrevious: .restoreState
+        case .directoryUnusable, .formatTooNew, .formatTooOld: .reconfigure
+        case .nothingThere: .correctCommand
+        }
+    }
 }
 
 extension StateStoreError: CustomStringConvertible {

@@ -13,7 +13,7 @@ internal import Glibc
             RD_KAFKA_PRODUCER, properties: ["client.id": "embedded-broker", "log_level": "0"], events: RD_KAFKA_EVENT_ERROR)
         guard let made = unsafe rd_kafka_mock_cluster_new(client.handle, Int32(brokers)),
             let address = unsafe rd_kafka_mock_cluster_bootstraps(made)
-        else { throw .cannotStart(reason: "the embedded broker finds no free port on loopback") }
+        else { throw .noResources(reason: "the embedded broker finds no free port on loopback") }
         unsafe cluster = made
         bootstrapServers = unsafe String(cString: address)
         for port in bootstrapServers.split(separator: ",").compactMap({ UInt16($0.split(separator: ":").last ?? "") }) {

@@ -10,7 +10,7 @@ internal import CRdKafka
     init(
         _ type: rd_kafka_type_t, properties: [String: String], events: Int32
     ) throws(StreamingError) {
-        guard let configuration = unsafe rd_kafka_conf_new() else { throw .cannotStart(reason: "no memory") }
+        guard let configuration = unsafe rd_kafka_conf_new() else { throw .noResources(reason: "no memory") }
         for (name, value) in properties.sorted(by: { $0.key < $1.key }) {
             var reason = [CChar](repeating: 0, count: 512)
             let outcome = unsafe rd_kafka_conf_set(configuration, name, value, &reason, reason.count)
@@ -25,9 +25,11 @@ internal import CRdKafka
         unsafe rd_kafka_conf_set_events(configuration, events | RD_KAFKA_EVENT_LOG)
         var reason = [CChar](repeating: 0, count: 512)
         guard let made = unsafe rd_kafka_new(type, configuration, &reason, reason.count) else {
+            let code = rd_kafka_last_error()
             // The handle takes the configuration over only where it could be made.
             unsafe rd_kafka_conf_destroy(configuration)
-            throw .cannotStart(reason: Self.text(reason))
+            let isConfiguration = code != RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE
+            throw isConfiguration ? .cannotStart(reason: Self.text(reason)) : .noResources(reason: Self.text(reason))
         }
         unsafe handle = made
         unsafe rd_kafka_set_log_queue(made, nil)

@@ -58,12 +58,7 @@ extension Producer: RecordProducer {
     }
 
     private static func isRefused(_ code: rd_kafka_resp_err_t) -> Bool {
-        [
-            RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
-            RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
-            RD_KAFKA_RESP_ERR__AUTHENTICATION, RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
-            RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE,
-        ].contains(code)
+        [.operator, .reconfigure].contains(ErrorPolicy.recovery(of: code))
     }
 
     private static func isFenced(_ code: rd_kafka_resp_err_t) -> Bool {

@@ -1,4 +1,5 @@
 internal import CRdKafka
+internal import Events
 
 /// What became of a record that was sent.
 public struct DeliveryReport: Sendable {
@@ -85,7 +86,7 @@ public struct DeliveryReport: Sendable {
         guard cause != RD_KAFKA_RESP_ERR_NO_ERROR else { return StreamingError(code: code, detail: detail) }
         let error = StreamingError(code: cause, detail: KafkaClient.text(reason))
         // Whatever it was, this producer is over: what would be tried again is tried by a new one.
-        return [.retry, .missingTopic, .passOver].contains(error.recovery) ? error.with(.restart) : error
+        return [.retry, .missingTopic, .skipRecord, .abortTransaction].contains(error.recovery) ? error.with(.restart) : error
     }
 
     /// Appends the reports that are there; waits at most `timeout` for the first.

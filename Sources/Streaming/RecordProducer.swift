@@ -54,6 +54,17 @@ public struct TransactionError: Error, Equatable, Sendable {
         self.name = name
         self.detail = detail
     }
+
+    /// What follows from the class, in the terms of every other error.
+    public var policy: Events.Recovery {
+        switch recovery {
+        case .retry: .retry
+        case .abort: .abortTransaction
+        case .stop: .restart
+        case .fenced: .fenced
+        case .refused: .operator
+        }
+    }
 }
 
 extension TransactionError: CustomStringConvertible {

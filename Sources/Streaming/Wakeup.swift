@@ -9,10 +9,10 @@ internal import Glibc
 @safe public final class Wakeup: Sendable {
     private let descriptor: Int32
 
-    /// - Throws: `StreamingError.cannotStart` where the process has no file descriptor left.
+    /// - Throws: `StreamingError.noResources` where the process has no file descriptor left.
     public init() throws(StreamingError) {
         descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
-        guard descriptor >= 0 else { throw .cannotStart(reason: unsafe "eventfd: \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else { throw .noResources(reason: unsafe "eventfd: \(String(cString: strerror(errno)))") }
     }
 
     deinit { close(descriptor) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Daemon
+import Events
 import Foundation
 import Settings
 import Streaming
@@ -34,7 +35,7 @@ struct Check: ParsableCommand {
         } catch {
             throw fail(
                 "\(settings.kafka.bootstrapServers) does not answer (\(error)); check kafka.bootstrap_servers and kafka.properties",
-                code: error.recovery == .reconfigure ? ExitStatus.configuration : ExitStatus.unreachable)
+                code: error.recovery == .reconfigure ? error.recovery.exitCode : ExitStatus.unreachable)
         }
         print("\(settings.kafka.bootstrapServers): reached, \(known.count) topics")
         var missing: [String] = []

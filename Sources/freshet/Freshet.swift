@@ -1,4 +1,5 @@
 import ArgumentParser
+import Events
 import Foundation
 
 /// The command line: parses, calls, prints. What it does lives in the targets below.
@@ -20,11 +21,10 @@ func fail(_ message: String, code: Int32) -> ExitCode {
     return ExitCode(code)
 }
 
-/// sysexits(3), as the README lists them.
+/// Exit codes of what is no error value of its own.
 enum ExitStatus {
-    static let usage: Int32 = 64
-    static let unreachable: Int32 = 69
-    static let internalError: Int32 = 70
-    static let state: Int32 = 74
-    static let configuration: Int32 = 78
+    static let usage = Recovery.correctCommand.exitCode
+    static let unreachable = Recovery.operator.exitCode
+    static let internalError = Recovery.reportBug.exitCode
+    static let configuration = Recovery.reconfigure.exitCode
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Daemon
 import Engine
+import Events
 import Foundation
 import ModelFiles
 import StateStore
@@ -16,7 +17,7 @@ struct Import: ParsableCommand {
             the model that the file was exported of, and `freshet run` goes on from it.
 
             Everything is checked before anything is written: a file that is damaged, or of another model, leaves
-            the state as it is, with exit code 74. No daemon may be running on the state.
+            the state as it is, with exit code 64. No daemon may be running on the state.
 
             Example: freshet import --state /var/lib/freshet --input weights.safetensors
             """)
@@ -38,7 +39,7 @@ struct Import: ParsableCommand {
             guard let model = try store.modelDescription() ?? file.model else {
                 throw fail(
                     "there is no state in \(state), and \(input) does not say of what model it is: import into a state, or a file that `freshet export` wrote",
-                    code: ExitStatus.state)
+                    code: ExitStatus.usage)
             }
             guard configuration.adopt(model) else {
                 throw EngineError.stateMismatch("it holds a model of encoder \(model.encoder), which this version does not know")
@@ -53,13 +54,13 @@ struct Import: ParsableCommand {
             try store.write(engine.takeCheckpoint())
             print("\(state): \(model.encoder), version \(engine.modelVersion), \(summary.known) items replaced, \(summary.added) added")
         } catch let error as StateStoreError {
-            throw fail("\(error)", code: ExitStatus.state)
+            throw fail("\(error)", code: error.recovery.exitCode)
         } catch let error as EngineError {
-            throw fail("\(error)", code: ExitStatus.state)
+            throw fail("\(error)", code: error.recovery.exitCode)
         } catch let error as DaemonError {
             throw fail("\(error)", code: error.exitCode)
         } catch let error as ModelFileError {
-            throw fail("\(error)", code: ExitStatus.state)
+            throw fail("\(error)", code: ExitStatus.usage)
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Events
 import Foundation
 import StateStore
 
@@ -36,7 +37,7 @@ struct Inspect: ParsableCommand {
                     path: state, reason: inspection.current.integrity, hasPrevious: inspection.previous?.integrity == "ok")
             }
         } catch {
-            throw fail("\(error)", code: ExitStatus.state)
+            throw fail("\(error)", code: error.recovery.exitCode)
         }
     }
 

@@ -53,7 +53,7 @@ struct Recommend: ParsableCommand {
             if list.isFallback { print("none of these items is known: the popular list", to: &standardError) }
             print(format == .json ? try json(list.items, list.isFallback, engine.modelDescription) : text(list.items))
         } catch let error as EngineError {
-            throw fail("\(error)", code: ExitStatus.state)
+            throw fail("\(error)", code: error.recovery.exitCode)
         } catch let error as DaemonError {
             throw fail("\(error)", code: error.exitCode)
         }

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Daemon
 import Engine
-import EventFiles
 import Evaluation
+import EventFiles
+import Events
 import Foundation
 import Learning
 import StateStore
@@ -66,9 +67,9 @@ struct Train: ParsableCommand {
         } catch let error as EvaluationError {
             throw fail("\(error)", code: ExitStatus.usage)
         } catch let error as EngineError {
-            throw fail("\(error)", code: DaemonError.engine(error).exitCode)
+            throw fail("\(error)", code: error.recovery.exitCode)
         } catch let error as StateStoreError {
-            throw fail("\(error)", code: DaemonError.state(error).exitCode)
+            throw fail("\(error)", code: error.recovery.exitCode)
         } catch let error as DaemonError {
             throw fail("\(error)", code: error.exitCode)
         }

@@ -42,19 +42,24 @@ import Testing
 
     @Test func everyEndHasItsExitCode() {
         let kafka = { StreamingError.kafka(name: "n", detail: "d", recovery: $0) }
-        #expect(DaemonError.state(.inUse(path: "/x")).exitCode == 74)
-        #expect(DaemonError.engine(.stateMismatch("x")).exitCode == 74)
-        #expect(DaemonError.engine(.diverged("x")).exitCode == 70)
-        #expect(DaemonError.streaming(kafka(.stop)).exitCode == 69)
-        #expect(DaemonError.streaming(.invalidProperty(name: "p", reason: "r")).exitCode == 78)
-        #expect(DaemonError.decoder.exitCode == 70)
-        let fenced = DaemonError(.transaction(TransactionError(recovery: .fenced, name: "n", detail: "")))
-        #expect(fenced.exitCode == 69)
-        let failed = DaemonError(.transaction(TransactionError(recovery: .stop, name: "n", detail: "")))
-        // What systemd starts again.
-        #expect(failed.exitCode == 75)
+        let transaction = { DaemonError(.transaction(TransactionError(recovery: $0, name: "n", detail: ""))) }
+        // Damage alone is damage: what a new start heals is started again, what does not fit is configuration.
+        #expect(DaemonError.state(.damaged(path: "/x", reason: "r", hasPrevious: true)).exitCode == 74)
+        #expect(DaemonError.engine(.stateInconsistent("x")).exitCode == 74)
+        for error in [StateStoreError.inUse(path: "/x"), .diskFull(path: "/x"), .writeFailed(path: "/x", reason: "r")] {
+            #expect(DaemonError.state(error).exitCode == 75)
+        }
+        #expect(DaemonError.engine(.diverged("x")).exitCode == 75)
+        #expect(DaemonError.engine(.stateMismatch("x")).exitCode == 78)
+        #expect(DaemonError.state(.formatTooNew(path: "/x", format: 99)).exitCode == 78)
+        #expect(DaemonError.streaming(kafka(.operator)).exitCode == 69)
         #expect(DaemonError.streaming(kafka(.restart)).exitCode == 75)
-        #expect(fenced.description.contains("kafka.transactional_id"))
+        #expect(DaemonError.streaming(.invalidProperty(name: "p", reason: "r")).exitCode == 78)
+        #expect(DaemonError.streaming(.noResources(reason: "no memory")).exitCode == 75)
+        #expect(DaemonError.decoder.exitCode == 75)
+        #expect(transaction(.fenced).exitCode == 69 && transaction(.refused).exitCode == 69)
+        #expect(transaction(.stop).exitCode == 75)
+        #expect(transaction(.fenced).description.contains("kafka.transactional_id"))
     }
 
     @Test func aPartitionThatWaitsForTheDiskIsNotReadyAndSaysSo() {

@@ -98,10 +98,10 @@ import Testing
         let before = try Executable.run(["inspect", "--state", state, "--format", "json"]).output
         let cut = directory.path + "/cut.safetensors"
         try first.dropLast(100).write(to: URL(fileURLWithPath: cut))
-        try expectRefusal(["import", "--state", state, "--input", cut] + Self.small, code: 74, saying: "no whole safetensors file")
-        try expectRefusal(["import", "--state", state, "--input", events] + Self.small, code: 74, saying: "no whole safetensors file")
-        try expectRefusal(["import", "--state", state, "--input", directory.path + "/none"] + Self.small, code: 74, saying: "none cannot be read")
-        try expectRefusal(["export", "--state", directory.path + "/none", "--output", again], code: 74, saying: "there is no state")
+        try expectRefusal(["import", "--state", state, "--input", cut] + Self.small, code: 64, saying: "no whole safetensors file")
+        try expectRefusal(["import", "--state", state, "--input", events] + Self.small, code: 64, saying: "no whole safetensors file")
+        try expectRefusal(["import", "--state", state, "--input", directory.path + "/none"] + Self.small, code: 64, saying: "none cannot be read")
+        try expectRefusal(["export", "--state", directory.path + "/none", "--output", again], code: 64, saying: "there is no state")
         #expect(try Executable.run(["inspect", "--state", state, "--format", "json"]).output == before)
     }
 
@@ -150,7 +150,7 @@ import Testing
         // What does not fit is left as it is.
         let before = try Data(contentsOf: URL(fileURLWithPath: state + "/state.sqlite"))
         let other = try Executable.run(["train", "--events", events, "--epochs", "1", "--state", state, "--set", "model.dimensions=32"])
-        #expect(other.code == 74)
+        #expect(other.code == 78)
         #expect(other.errors.contains("set model.dimensions to 16"), "\(other.errors)")
         #expect(try Data(contentsOf: URL(fileURLWithPath: state + "/state.sqlite")) == before)
     }
@@ -167,7 +167,7 @@ import Testing
         #expect(inspected.output.contains("convolution:dilated"), "\(inspected.output)")
         let before = try Data(contentsOf: URL(fileURLWithPath: state + "/state.sqlite"))
         let other = try Executable.run(train)
-        #expect(other.code == 74)
+        #expect(other.code == 78)
         #expect(other.errors.contains("set model.convolution to dilated, or name another state.directory"), "\(other.errors)")
         #expect(try Data(contentsOf: URL(fileURLWithPath: state + "/state.sqlite")) == before)
         // Who only reads it takes over what it says.

@@ -79,8 +79,8 @@ import Testing
         #expect(try Executable.run(["recommend", "--state", state, "--items", "a", "--count", "0"]).code == 64)
         // Nothing of this wrote anything.
         #expect(try files(state)["state.sqlite"] == before)
-        #expect(try Executable.run(["inspect", "--state", "/nowhere"]).code == 74)
-        #expect(try Executable.run(["recommend", "--state", "/nowhere", "--items", "a"]).code == 74)
+        #expect(try Executable.run(["inspect", "--state", "/nowhere"]).code == 64)
+        #expect(try Executable.run(["recommend", "--state", "/nowhere", "--items", "a"]).code == 64)
 
         // Damage: told apart by every command, and got over.
         var damaged = try #require(before)
@@ -123,7 +123,7 @@ import Testing
         try await makeState(cluster)
         let before = try files(cluster.stateDirectory)["state.sqlite"]
         let result = try Executable.run(cluster.arguments(port: try EndToEndTests.freePort(), extra: overrides))
-        #expect(result.code == 74)
+        #expect(result.code == 78)
         let sentences = result.errors.split(separator: "\n").filter { $0.hasPrefix("freshet: ") }
         #expect(sentences.count == 1, "\(result.errors)")
         #expect(result.errors.contains(overrides[overrides.count - 1].split(separator: "=")[0]), "\(result.errors)")

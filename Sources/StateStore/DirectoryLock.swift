@@ -11,14 +11,15 @@ struct DirectoryLock: ~Copyable {
         for component in directory.split(separator: "/") {
             partial += "/" + component
             guard unsafe mkdir(partial, 0o700) == 0 || errno == EEXIST else {
-                throw .directoryUnusable(path: directory, reason: Self.reason(errno))
+                throw StateStoreError(errno: errno, .opening, directory: directory)
             }
         }
         let opened = unsafe open(directory + "/lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
-        guard opened >= 0 else { throw .directoryUnusable(path: directory, reason: Self.reason(errno)) }
+        guard opened >= 0 else { throw StateStoreError(errno: errno, .opening, directory: directory) }
         guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
             close(opened)
-            throw .inUse(path: directory)
+            throw code == EWOULDBLOCK ? .inUse(path: directory) : StateStoreError(errno: code, .opening, directory: directory)
         }
         descriptor = opened
     }

@@ -22,7 +22,9 @@ enum Generations {
         let part = directory + "/" + partName
         try remove(part)
         do {
-            let target = try DatabaseQueue(path: part)
+            var configuration = Configuration()
+            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA secure_delete = ON") }
+            let target = try DatabaseQueue(path: part, configuration: configuration)
             try source.read { source in
                 // The first reading begins the transaction that the whole copy stays in.
                 _ = try Int.fetchOne(source, sql: "PRAGMA user_version")
@@ -49,19 +51,17 @@ enum Generations {
     static func recover(directory: String) throws -> String? {
         guard isKept(in: directory) else { throw StateStoreError.noPrevious(path: directory) }
         let previous = directory + "/" + previousName
-        var configuration = Configuration()
-        configuration.readonly = true
-        let kept = try DatabaseQueue(path: previous, configuration: configuration)
+        let kept = try ReadingDatabase(previousName, directory: directory)
         try kept.read { database in
             let format = try StateFile.format(of: database, directory: directory)
             try StateFile.checkStructure(database, directory: directory)
             if let format, format >= Schema.firstWithChecksums { try StateFile.verify(database, directory: directory) }
         }
-        try kept.close()
+        try kept.queue.close()
         let part = directory + "/" + partName
         try copyPrevious(in: directory, to: part)
         let starts = try ReadingStarts(directory: directory)
-        let (seal, known) = try knowledge(of: previous)
+        let (seal, known) = try knowledge(ofPreviousIn: directory)
         if try apply(starts, to: part, directory: directory) {
             // It takes the place of the generation before, too: it may be needed once more.
             try move(part, to: previous)
@@ -96,11 +96,11 @@ enum Generations {
     }
 
     /// The number of the checkpoint that a file is of, 0 where it has none, and the partitions that it knows of.
-    private static func knowledge(of path: String) throws -> (checkpoint: Int64, partitions: Set<TopicPartition>) {
-        var configuration = Configuration()
-        configuration.readonly = true
-        return try DatabaseQueue(path: path, configuration: configuration).read { database in
-            let format = try StateFile.format(of: database, directory: path) ?? 0
+    private static func knowledge(
+        ofPreviousIn directory: String
+    ) throws -> (checkpoint: Int64, partitions: Set<TopicPartition>) {
+        try ReadingDatabase(previousName, directory: directory).read { database in
+            let format = try StateFile.format(of: database, directory: directory) ?? 0
             let places = try Row.fetchAll(database, sql: "SELECT topic, partition FROM offset")
                 .map { try TopicPartition($0) }
             return (format >= Schema.firstWithChecksums ? try Seal(database)?.checkpoint ?? 0 : 0, Set(places))
@@ -110,28 +110,28 @@ enum Generations {
     /// The number of the checkpoint that the generation before is of; nil where none is kept.
     static func previousCheckpoint(in directory: String) throws -> Int64? {
         guard isKept(in: directory) else { return nil }
-        var configuration = Configuration()
-        configuration.readonly = true
-        let kept = try DatabaseQueue(path: directory + "/" + previousName, configuration: configuration)
-        return try kept.read { try Seal($0)?.checkpoint }
+        return try ReadingDatabase(previousName, directory: directory).read { try Seal($0)?.checkpoint }
     }
 
     /// Moves the state file with its log to a name that is free.
     private static func setAside(directory: String) throws -> String? {
         let path = directory + "/" + StateStore.fileName
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let present = ["", "-wal", "-shm"].filter { FileManager.default.fileExists(atPath: path + $0) }
+        guard !present.isEmpty else { return nil }
         for number in 1...damagedMax {
             let name = "state.damaged-\(number).sqlite"
-            guard !FileManager.default.fileExists(atPath: directory + "/" + name) else { continue }
-            // The log first: without it a state file is whole, only older; the other way round it is neither.
-            for suffix in ["-wal", "-shm", ""] where FileManager.default.fileExists(atPath: path + suffix) {
-                try move(path + suffix, to: directory + "/" + name + suffix)
-            }
+            let isTaken = ["", "-wal", "-shm"].contains { FileManager.default.fileExists(atPath: directory + "/" + name + $0) }
+            if isTaken { continue }
+            // The file first: whoever starts after a crash in the middle of this finds it missing, and says so. Without
+            // its log it would be opened, and be an older state.
+            for suffix in present { try move(path + suffix, to: directory + "/" + name + suffix) }
             return name
         }
         throw StateStoreError.directoryUnusable(
             path: directory, reason: "\(damagedMax) damaged states are kept there; remove some")
     }
+
+    static func removeUnfinishedCopy(in directory: String) throws { try remove(directory + "/" + partName) }
 
     private static func remove(_ path: String) throws {
         for suffix in ["", "-journal", "-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
@@ -151,8 +151,6 @@ enum Generations {
     }
 
     private static func failure(directory: String) -> StateStoreError {
-        let code = errno
-        if code == ENOSPC || code == EDQUOT { return .diskFull(path: directory) }
-        return .writeFailed(path: directory, reason: DirectoryLock.reason(code))
+        StateStoreError(errno: errno, .writing, directory: directory)
     }
 }

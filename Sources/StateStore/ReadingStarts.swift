@@ -41,11 +41,11 @@ struct ReadingStarts: Codable, Equatable {
             path: directory,
             reason: "\(Self.fileName) cannot be read; without it partitions go on from what the group has committed",
             hasPrevious: false)
-        do {
-            self = try JSONDecoder().decode(ReadingStarts.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
-        } catch {
-            throw damage
+        let data: Data
+        do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
+            throw StateStoreError(error, .reading, directory: directory)
         }
+        do { self = try JSONDecoder().decode(ReadingStarts.self, from: data) } catch { throw damage }
         guard starts.allSatisfy({ $0.partition >= 0 && $0.next >= 0 && $0.checkpoint >= 0 }) else { throw damage }
     }
 
@@ -82,8 +82,8 @@ struct ReadingStarts: Codable, Equatable {
         let part = directory + "/" + Self.partName
         do {
             try JSONEncoder().encode(self).write(to: URL(fileURLWithPath: part))
-        } catch let error as CocoaError where error.code == .fileWriteOutOfSpace {
-            throw StateStoreError.diskFull(path: directory)
+        } catch {
+            throw StateStoreError(error, .writing, directory: directory)
         }
         try Generations.sync(part)
         try Generations.move(part, to: directory + "/" + Self.fileName)

@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import Foundation
+internal import Glibc
 internal import GRDB
 
 /// Whether a file is a whole state of a known format.
@@ -7,10 +8,26 @@ enum StateFile {
     /// Bytes that SQLite takes for an empty database.
     private static let headerBytes = 512
 
-    /// Refuses what SQLite would take for a new database although it was one that held a state.
-    static func checkLength(directory: String) throws(StateStoreError) {
+    /// Whether a file of the directory is there.
+    ///
+    /// - Throws: where the system does not say so.
+    static func isThere(_ name: String, in directory: String) throws(StateStoreError) -> Bool {
+        var status = stat()
+        if unsafe stat(directory + "/" + name, &status) == 0 { return true }
+        guard errno == ENOENT || errno == ENOTDIR else {
+            throw StateStoreError(errno: errno, .reading, directory: directory)
+        }
+        return false
+    }
+
+    /// Refuses what SQLite would take for a new database although there was one that held a state.
+    static func checkPresence(directory: String) throws(StateStoreError) {
         let path = directory + "/" + StateStore.fileName
-        guard FileManager.default.fileExists(atPath: path) else { return }
+        guard try isThere(StateStore.fileName, in: directory) else {
+            // As a recovery leaves it that dies between its two last steps.
+            if Generations.isKept(in: directory) { throw .missing(path: directory) }
+            return
+        }
         let bytes = length(path)
         // A crash in the first moment leaves a file of no bytes, and nothing beside it.
         let isNew = bytes == 0 && length(path + "-wal") == 0 && !Generations.isKept(in: directory)

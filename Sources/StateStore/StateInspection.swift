@@ -32,6 +32,8 @@ public struct StateInspection: Codable, Equatable, Sendable {
         /// Bytes of what is not a row, by name.
         public var blobs: [String: Int] = [:]
         public var offsets: [Offset] = []
+        /// Why it is not sound, as an error of its own kind: not everything is damage.
+        public fileprivate(set) var finding: StateStoreError?
 
         enum CodingKeys: String, CodingKey {
             case file, bytes, integrity, format, model, checkpoints, items, users, blobs, offsets
@@ -55,13 +57,13 @@ public struct StateInspection: Codable, Equatable, Sendable {
         public var next: Int
     }
 
-    /// - Throws: where there is no state at all. Damage is a finding, not an error.
+    /// - Throws: where there is no state at all, or it cannot be read. Damage is a finding, not an error.
     public init(directory: String) throws(StateStoreError) {
         self.directory = directory
-        guard FileManager.default.fileExists(atPath: directory + "/" + StateStore.fileName) || Generations.isKept(in: directory)
-        else { throw .nothingThere(path: directory) }
-        current = Self.generation(StateStore.fileName, in: directory)
-        previous = Generations.isKept(in: directory) ? Self.generation(Generations.previousName, in: directory) : nil
+        let isThere = try StateFile.isThere(StateStore.fileName, in: directory)
+        guard isThere || Generations.isKept(in: directory) else { throw .nothingThere(path: directory) }
+        current = try Self.generation(StateStore.fileName, in: directory)
+        previous = Generations.isKept(in: directory) ? try Self.generation(Generations.previousName, in: directory) : nil
     }
 
     /// Puts the generation before in the place of the damaged one, which is kept under another name.
@@ -73,32 +75,33 @@ public struct StateInspection: Codable, Equatable, Sendable {
             let damaged = try Generations.recover(directory: directory)
             lock.release()
             return damaged
-        } catch let error as StateStoreError {
-            throw error
         } catch {
-            throw .writeFailed(path: directory, reason: StateStore.reason(error))
+            throw StateStoreError(error, .writing, directory: directory)
         }
     }
 
-    private static func generation(_ name: String, in directory: String) -> Generation {
+    private static func generation(_ name: String, in directory: String) throws(StateStoreError) -> Generation {
         let path = directory + "/" + name
         var generation = Generation(
             file: name, bytes: StateFile.length(path), logBytes: StateFile.length(path + "-wal"), integrity: "ok")
         do {
-            if name == StateStore.fileName { try StateFile.checkLength(directory: directory) }
-            var configuration = Configuration()
-            configuration.readonly = true
-            try DatabaseQueue(path: path, configuration: configuration).read { database in
+            if name == StateStore.fileName { try StateFile.checkPresence(directory: directory) }
+            try ReadingDatabase(name, directory: directory).read { database in
                 try generation.read(database, directory: directory)
             }
-        } catch StateStoreError.damaged(_, let reason, _) {
-            generation.integrity = reason
-        } catch let error as StateStoreError {
-            generation.integrity = "\(error)"
+            return generation
         } catch {
-            generation.integrity = StateStore.reason(error)
+            let failure = StateStoreError(error, .reading, directory: directory)
+            generation.finding = failure
+            switch failure {
+            case .damaged(_, let reason, _): generation.integrity = reason
+            case .missing: generation.integrity = "missing"
+            // It is whole as far as that format tells.
+            case .formatTooOld, .formatTooNew: generation.integrity = "\(failure)"
+            default: throw failure
+            }
+            return generation
         }
-        return generation
     }
 }
 

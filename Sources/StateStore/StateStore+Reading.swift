@@ -65,8 +65,8 @@ extension StateStore {
     public func unlearned() throws(StateStoreError) -> [TopicPartition: Int64] {
         let known = try offsets()
         let starts: ReadingStarts
-        do { starts = try ReadingStarts(directory: directory) } catch let error as StateStoreError { throw error } catch {
-            throw damage(Self.reason(error))
+        do { starts = try ReadingStarts(directory: directory) } catch {
+            throw StateStoreError(error, .reading, directory: directory)
         }
         let unlearned = starts.starts.filter { $0.isRecovered == true && known[$0.place] == nil }
         return Dictionary(unlearned.map { ($0.place, $0.next) }, uniquingKeysWith: min)
@@ -82,10 +82,8 @@ extension StateStore {
     private func read<Value>(_ body: (Database) throws -> Value) throws(StateStoreError) -> Value {
         do {
             return try withDatabase(body)
-        } catch let error as StateStoreError {
-            throw error
         } catch {
-            throw damage(Self.reason(error))
+            throw StateStoreError(error, .reading, directory: directory)
         }
     }
 }

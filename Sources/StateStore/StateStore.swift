@@ -11,10 +11,20 @@ internal import GRDB
 ///
 /// Every row carries a checksum that is verified whenever the row is read, and `state.previous.sqlite`
 /// beside the file is a whole, verified state from some minutes before (`keepGeneration`).
+///
+/// What is deleted is overwritten (`secure_delete`), and the log is emptied after each checkpoint: a user who was
+/// forgotten is in no byte of the file after the checkpoint that says so.
 public final class StateStore: Sendable {
+    /// How the state is held open.
+    private enum Access: Sendable {
+        /// By the one process that writes it, which keeps the lock as long as the store.
+        case writing(DatabaseQueue)
+        case reading(ReadingDatabase)
+    }
+
     /// Kept as long as the store where it was opened for writing.
     private let lock: DirectoryLock?
-    private let database: DatabaseQueue
+    private let access: Access
     public let directory: String
 
     public static let fileName = "state.sqlite"
@@ -27,45 +37,60 @@ public final class StateStore: Sendable {
     public init(directory: String) throws(StateStoreError) {
         self.directory = directory
         lock = try DirectoryLock(directory: directory)
-        try StateFile.checkLength(directory: directory)
+        try StateFile.checkPresence(directory: directory)
+        let database: DatabaseQueue
+        do { database = try Self.open(directory) } catch {
+            throw StateStoreError(error, .opening, directory: directory)
+        }
+        do { try Self.prepare(database, directory) } catch {
+            throw StateStoreError(error, .opening, directory: directory, systemError: database.unsafeRead { $0.systemError })
+        }
+        access = .writing(database)
+    }
+
+    private static func open(_ directory: String) throws -> DatabaseQueue {
         var configuration = Configuration()
         // Whoever reads beside it, as `freshet inspect` does, holds up the change of a recovered file to a log.
-        configuration.busyMode = .timeout(Self.waitingTimeout)
+        configuration.busyMode = .timeout(ReadingDatabase.waitingTimeout)
         configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+            try database.execute(
+                sql: """
+                    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                    PRAGMA secure_delete = ON
+                    """)
         }
-        do {
-            database = try DatabaseQueue(path: directory + "/" + Self.fileName, configuration: configuration)
-            let format = try database.read { database in
-                let format = try StateFile.format(of: database, directory: directory)
-                if format != nil { try StateFile.checkStructure(database, directory: directory) }
-                return format
-            }
-            if let format, format < Schema.format {
-                try Generations.copy(from: database, directory: directory, isVerified: false)
-            }
-            try Schema.migrator.migrate(database)
-            try database.read { database in try StateFile.checkSeal(database, directory: directory) }
-        } catch {
-            throw Self.openingError(error, directory: directory)
+        return try DatabaseQueue(path: directory + "/" + fileName, configuration: configuration)
+    }
+
+    private static func prepare(_ database: DatabaseQueue, _ directory: String) throws {
+        let format = try database.read { database in
+            let format = try StateFile.format(of: database, directory: directory)
+            if format != nil { try StateFile.checkStructure(database, directory: directory) }
+            return format
         }
+        if let format, format < Schema.format {
+            try Generations.copy(from: database, directory: directory, isVerified: false)
+        }
+        try Schema.migrator.migrate(database)
+        try database.read { database in try StateFile.checkSeal(database, directory: directory) }
+        // What a crash left of a copy holds users as they were then.
+        try Generations.removeUnfinishedCopy(in: directory)
     }
 
     /// Opens a state for reading only, beside a daemon that may be writing it: each reading sees one whole
-    /// checkpoint.
+    /// checkpoint. The directory need not be writable.
     ///
     /// - Throws: `StateStoreError.nothingThere` where no state is; for a file of an older format too.
     public init(reading directory: String) throws(StateStoreError) {
         self.directory = directory
         lock = nil
-        let path = directory + "/" + Self.fileName
-        guard FileManager.default.fileExists(atPath: path) else { throw .nothingThere(path: directory) }
-        try StateFile.checkLength(directory: directory)
-        var configuration = Configuration()
-        configuration.readonly = true
-        configuration.busyMode = .timeout(Self.waitingTimeout)
+        guard try StateFile.isThere(StateStore.fileName, in: directory) else {
+            throw Generations.isKept(in: directory) ? .missing(path: directory) : .nothingThere(path: directory)
+        }
+        try StateFile.checkPresence(directory: directory)
         do {
-            database = try DatabaseQueue(path: path, configuration: configuration)
+            let database = try ReadingDatabase(Self.fileName, directory: directory)
+            access = .reading(database)
             try database.read { database in
                 let format = try StateFile.format(of: database, directory: directory)
                 guard format == Schema.format else {
@@ -74,24 +99,39 @@ public final class StateStore: Sendable {
                 try StateFile.checkSeal(database, directory: directory)
             }
         } catch {
-            throw Self.openingError(error, directory: directory)
+            throw StateStoreError(error, .reading, directory: directory)
         }
     }
 
-    /// Seconds that a reader waits for a writer that recovers the log, and a writer for a reader.
-    private static let waitingTimeout = 5.0
-
     /// Writes a checkpoint: all of it, or on any error nothing. Durable on return.
-    public func write(_ checkpoint: Checkpoint) throws(StateStoreError) {
+    ///
+    /// - Returns: whether the log is empty; it is not while somebody reads beside, and is after the next one then.
+    @discardableResult
+    public func write(_ checkpoint: Checkpoint) throws(StateStoreError) -> Bool {
+        guard case .writing(let database) = access else {
+            throw .directoryUnusable(path: directory, reason: "it is open for reading only")
+        }
         do {
             try database.write { database in try write(checkpoint, to: database) }
-        } catch let error as StateStoreError {
-            throw error
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
-            throw .diskFull(path: directory)
         } catch {
-            throw .writeFailed(path: directory, reason: Self.reason(error))
+            // SQLite says that it could not write, the connection knows why.
+            let code = database.unsafeRead { $0.systemError }
+            throw StateStoreError(error, .writing, directory: directory, systemError: code)
         }
+        return emptyLog(database)
+    }
+
+    /// Moves the log into the file and cuts it off, where nobody reads it. What it holds is of no more use, and may be
+    /// of users who were forgotten. What fails here is tried again after the next checkpoint: this one is durable.
+    private func emptyLog(_ database: DatabaseQueue) -> Bool {
+        let emptied = try? database.writeWithoutTransaction { database in
+            // Nobody is waited for.
+            try database.execute(sql: "PRAGMA busy_timeout = 0")
+            defer { try? database.execute(sql: "PRAGMA busy_timeout = \(Int(ReadingDatabase.waitingTimeout * 1000))") }
+            try database.checkpoint(.truncate)
+            return true
+        }
+        return emptied ?? false
     }
 
     private func write(_ checkpoint: Checkpoint, to database: Database) throws {
@@ -137,35 +177,17 @@ public final class StateStore: Sendable {
     /// room for one more state.
     public func keepGeneration() throws(StateStoreError) {
         do {
-            var configuration = Configuration()
-            configuration.readonly = true
-            let reader = try DatabaseQueue(path: directory + "/" + Self.fileName, configuration: configuration)
-            try Generations.copy(from: reader, directory: directory, isVerified: true)
-        } catch let error as StateStoreError {
-            throw error
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
-            throw .diskFull(path: directory)
+            let reader = try ReadingDatabase(Self.fileName, directory: directory)
+            try Generations.copy(from: reader.queue, directory: directory, isVerified: true)
         } catch {
-            throw .writeFailed(path: directory, reason: Self.reason(error))
+            throw StateStoreError(error, .writing, directory: directory)
         }
     }
 
     func withDatabase<Value>(_ body: (Database) throws -> Value) throws -> Value {
-        try database.read(body)
-    }
-
-    static func reason(_ error: any Error) -> String {
-        (error as? DatabaseError)?.message ?? "\(error)"
-    }
-
-    private static func openingError(_ error: any Error, directory: String) -> StateStoreError {
-        switch error {
-        case let error as StateStoreError: return error
-        case let error as DatabaseError where error.resultCode == .SQLITE_FULL: return .diskFull(path: directory)
-        case let error as DatabaseError where error.resultCode == .SQLITE_BUSY: return .inUse(path: directory)
-        case let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN || error.resultCode == .SQLITE_PERM:
-            return .directoryUnusable(path: directory, reason: reason(error))
-        default: return StateFile.damage(reason(error), directory: directory)
+        switch access {
+        case .writing(let database): try database.read(body)
+        case .reading(let database): try database.read(body)
         }
     }
 }

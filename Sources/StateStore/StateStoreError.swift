@@ -6,6 +6,8 @@ public enum StateStoreError: Error, Equatable, Sendable {
     case inUse(path: String)
     /// - Parameter hasPrevious: whether the generation before is kept beside it.
     case damaged(path: String, reason: String, hasPrevious: Bool)
+    /// The generation before is there, the state file is not: a recovery was interrupted, or somebody removed it.
+    case missing(path: String)
     case formatTooNew(path: String, format: Int)
     /// Reading only: a state of an older format is brought up to date by the daemon.
     case formatTooOld(path: String, format: Int)
@@ -13,14 +15,19 @@ public enum StateStoreError: Error, Equatable, Sendable {
     case noPrevious(path: String)
     case diskFull(path: String)
     case writeFailed(path: String, reason: String)
+    case readFailed(path: String, reason: String)
+    /// Reading without the right to lock: somebody wrote meanwhile.
+    case changedMeanwhile(path: String)
+    /// The system has no memory or no descriptors left.
+    case noResources(path: String, reason: String)
 }
 
 extension StateStoreError {
     /// What to do about it. Damage alone is damage.
     public var recovery: Recovery {
         switch self {
-        case .inUse, .diskFull, .writeFailed: .restart
-        case .damaged, .noPrevious: .restoreState
+        case .inUse, .diskFull, .writeFailed, .readFailed, .changedMeanwhile, .noResources: .restart
+        case .damaged, .missing, .noPrevious: .restoreState
         case .directoryUnusable, .formatTooNew, .formatTooOld: .reconfigure
         case .nothingThere: .correctCommand
         }
@@ -38,6 +45,8 @@ extension StateStoreError: CustomStringConvertible {
             "the state in \(path) is damaged (\(reason)) and was left as it is: go on from the generation before it with `freshet inspect --state \(path) --recover`"
         case .damaged(let path, let reason, hasPrevious: false):
             "the state in \(path) is damaged (\(reason)) and was left as it is: restore a backup, or move it away to start anew from the topic"
+        case .missing(let path):
+            "\(StateStore.fileName) is missing in \(path), but the generation before it is there: go on from that with `freshet inspect --state \(path) --recover`, or move \(Generations.previousName) away to start anew from the topic"
         case .formatTooNew(let path, let format):
             "the state in \(path) is of format \(format), newer than this freshet reads: upgrade freshet, or name another state.directory"
         case .formatTooOld(let path, let format):
@@ -49,7 +58,13 @@ extension StateStoreError: CustomStringConvertible {
         case .diskFull(let path):
             "the disk of \(path) is full: the last checkpoint is kept; free some space"
         case .writeFailed(let path, let reason):
-            "a checkpoint could not be written to \(path) (\(reason)): the last one is kept"
+            "the state in \(path) could not be written (\(reason)): the last checkpoint is kept"
+        case .readFailed(let path, let reason):
+            "the state in \(path) could not be read (\(reason)): nothing was changed; look at what the system's log says of that disk"
+        case .changedMeanwhile(let path):
+            "the state in \(path) was written while it was read without the right to lock it: try again, or as the user that the daemon runs as"
+        case .noResources(let path, let reason):
+            "the system has not enough left for the state in \(path) (\(reason)): raise the limits of memory or of open files"
         }
     }
 }

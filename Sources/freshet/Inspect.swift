@@ -32,10 +32,10 @@ struct Inspect: ParsableCommand {
             if recover { try recoverState() }
             let inspection = try StateInspection(directory: state)
             print(format == .json ? Self.json(inspection) : InspectionText(inspection).text)
-            if inspection.current.integrity != "ok" {
-                throw StateStoreError.damaged(
-                    path: state, reason: inspection.current.integrity, hasPrevious: inspection.previous?.integrity == "ok")
+            if case .damaged(_, let reason, _)? = inspection.current.finding {
+                throw StateStoreError.damaged(path: state, reason: reason, hasPrevious: inspection.previous?.integrity == "ok")
             }
+            if let finding = inspection.current.finding { throw finding }
         } catch {
             throw fail("\(error)", code: error.recovery.exitCode)
         }

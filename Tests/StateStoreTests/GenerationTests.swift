@@ -44,6 +44,27 @@ import Testing
         withExtendedLifetime(store) {}
     }
 
+    /// A recovery moves the damaged file away, then the copy into its place: what dies in between leaves neither.
+    @Test(arguments: ["", "-wal"])
+    func aRecoveryThatDiedBetweenItsLastStepsIsNoNewState(left: String) throws {
+        let kept: StoreContents
+        do {
+            let store = try StateStore(directory: fixture.directory)
+            try store.write(StoreFixture.checkpoint(version: 1, items: 0..<9, users: 0..<9))
+            try store.keepGeneration()
+            kept = try StoreContents(store)
+        }
+        try FileManager.default.moveItem(atPath: fixture.file, toPath: fixture.directory + "/state.damaged-1.sqlite")
+        // The log of the damaged one may be there still: it is no part of the other.
+        if left == "-wal" { try Data(repeating: 0x37, count: 4152).write(to: URL(fileURLWithPath: fixture.file + left)) }
+        #expect(throws: StateStoreError.missing(path: fixture.directory)) { try StateStore(directory: self.fixture.directory) }
+        #expect(throws: StateStoreError.missing(path: fixture.directory)) { try StateStore(reading: self.fixture.directory) }
+        #expect(!FileManager.default.fileExists(atPath: fixture.file))
+        #expect(try StateInspection(directory: fixture.directory).current.finding == .missing(path: fixture.directory))
+        _ = try StateInspection.recover(directory: fixture.directory)
+        #expect(try StoreContents(StateStore(directory: fixture.directory)) == kept)
+    }
+
     @Test func aPartitionThatCameAfterTheGenerationGoesOnFromWhereReadingBegan() throws {
         let other = TopicPartition(topic: "events", partition: 5)
         do {

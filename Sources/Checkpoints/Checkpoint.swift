@@ -18,6 +18,8 @@ public struct Checkpoint: Sendable {
     /// Whether `users` are all there are: every other one has left. So it is where more have left than can be
     /// named.
     public var replacesUsers = false
+    /// Whether somebody asked to be forgotten since the last checkpoint: an older copy of the state still holds them.
+    public var forgetsUsers = false
     /// Dense parameters, optimizer state, random state, counters: whole, by name.
     public var blobs: [String: [UInt8]]
     /// For each partition, the next offset to learn from.

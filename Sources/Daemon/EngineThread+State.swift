@@ -40,6 +40,7 @@ extension EngineThread {
         settings.applyReloadable(from: new)
         loop.configuration.listInterval = settings.recommendations.interval
         loop.configuration.checkpointInterval = settings.state.checkpointInterval
+        writer.setCopyInterval(settings.state.previousInterval)
         loop.engine.update(
             rules: ListRules(count: settings.recommendations.count, exclusions: settings.recommendations.exclusions),
             rate: Float(settings.learning.rate), denseRate: Float(settings.learning.denseRate),

@@ -15,6 +15,7 @@ struct EngineThread: ~Copyable {
     let board: Board
     let queries: QueryQueue
     let logger: Logger
+    let writer: CheckpointWriter
     var loop: DeliveryLoop<KafkaWorld>
 
     private var lastReport: Duration?
@@ -57,7 +58,7 @@ struct EngineThread: ~Copyable {
         self.board = board
         self.queries = queries
         self.logger = logger
-        let writer = CheckpointWriter(
+        writer = CheckpointWriter(
             store, keeper: GenerationKeeper(store, interval: settings.state.previousInterval), logger: logger)
         loop = DeliveryLoop(
             DeliveryConfiguration(settings), engine: restored, decoder: decoder, consumer: consumer, reader: reader,
@@ -107,6 +108,7 @@ struct EngineThread: ~Copyable {
         logger.info("draining")
         try deliver { loop throws(DeliveryError) in try loop.drain() }
         queries.close()
+        writer.close()
         publishReport()
         logger.info("stopped", metadata: ["model_version": "\(loop.engine.modelVersion)"])
     }

@@ -9,6 +9,8 @@ struct ChangeLog {
     private(set) var removedUsers: [UserID] = []
     /// More users have left than are named: the next checkpoint holds all that are left.
     private(set) var isEveryUserDue = false
+    /// Somebody asked to be forgotten, known or not: an older copy of the state may hold them.
+    private(set) var hasForgotten = false
     private var isItemListed: [Bool] = []
     private var isUserListed: [Bool] = []
     private let removedMax: Int
@@ -28,6 +30,8 @@ struct ChangeLog {
     mutating func removeUser(_ user: UserID) {
         if removedUsers.count < removedMax { removedUsers.append(user) } else { makeEveryUserDue() }
     }
+
+    mutating func noteForgotten() { hasForgotten = true }
 
     mutating func makeEveryUserDue() {
         isEveryUserDue = true

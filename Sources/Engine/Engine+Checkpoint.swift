@@ -53,6 +53,7 @@ extension Engine {
         // Who left and came back is among the users, and written after.
         checkpoint.removedUsers = waiting.removedUsers
         checkpoint.replacesUsers = waiting.isEveryUserDue
+        checkpoint.forgetsUsers = waiting.hasForgotten
         checkpoint.blobs = takeBlobs()
         capture = CheckpointCapture(checkpoint, waiting: waiting, halvings: yardsticks.popularity.halvings)
     }
@@ -126,6 +127,7 @@ extension Engine {
         for row in capture.changes.users { changes.touchUser(row: row) }
         for user in capture.changes.removedUsers { changes.removeUser(user) }
         if capture.changes.isEveryUserDue { changes.makeEveryUserDue() }
+        if capture.changes.hasForgotten { changes.noteForgotten() }
         putBackBlobs(of: capture.checkpoint)
     }
 
@@ -137,6 +139,7 @@ extension Engine {
         }
         for user in checkpoint.removedUsers { changes.removeUser(user) }
         if checkpoint.replacesUsers { changes.makeEveryUserDue() }
+        if checkpoint.forgetsUsers { changes.noteForgotten() }
         putBackBlobs(of: checkpoint)
     }
 

@@ -156,6 +156,7 @@ public struct Engine: ~Copyable {
                 try rank(&group, into: &answers, now: now)
                 // A session that was read back as it was later has been forgotten already.
                 if isNew, !adopted.has(user, at: input.source) { forget(user) }
+                changes.noteForgotten()
                 answers.append(input.wantsAnswer ? .tombstone(user, source: input.source) : .none(source: input.source))
             }
         }

@@ -122,7 +122,7 @@ extension Settings {
     /// Keys that a running daemon takes over on SIGHUP.
     public static let reloadableKeys: Set<String> = [
         "recommendations.count", "recommendations.exclude", "recommendations.min_interval", "learning.rate", "learning.dense_rate",
-        "learning.replay_ratio", "state.checkpoint_interval", "log.level",
+        "learning.replay_ratio", "state.checkpoint_interval", "state.previous_interval", "log.level",
     ]
 
     /// Takes over from `other` what can change while running, and leaves the rest.
@@ -132,6 +132,7 @@ extension Settings {
         learning.denseRate = other.learning.denseRate
         learning.replayRatio = other.learning.replayRatio
         state.checkpointInterval = other.state.checkpointInterval
+        state.previousInterval = other.state.previousInterval
         log = other.log
         for key in Self.reloadableKeys { rendered[key] = other.rendered[key] }
     }

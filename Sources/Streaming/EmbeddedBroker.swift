@@ -40,6 +40,12 @@ internal import Glibc
         }
     }
 
+    /// Says which broker coordinates a group, and which a transactional id.
+    public func coordinate(group: String? = nil, transactionalID: String? = nil, by number: Int) {
+        if let group { unsafe rd_kafka_mock_coordinator_set(cluster, "group", group, Int32(number)) }
+        if let transactionalID { unsafe rd_kafka_mock_coordinator_set(cluster, "transaction", transactionalID, Int32(number)) }
+    }
+
     /// Turns Nagle's algorithm off for the connections of a listening socket, which take it over from there. Real
     /// brokers do so themselves; the mock's second answer in a row would wait for the client to acknowledge the first,
     /// which a client with nothing to say puts off for tens of milliseconds.

@@ -8,21 +8,49 @@ extension Producer: RecordProducer {
     }
 
     public func beginTransaction() throws(TransactionError) {
+        // One of the transaction before, which was aborted meanwhile: its outcome is of no interest any more.
+        if let call = offsetsCall, !call.wait(.milliseconds(100)) { throw Self.offsetsAreWaitedFor }
+        offsetsCall = nil
         try unsafe Self.check(rd_kafka_begin_transaction(client.handle))
     }
 
+    /// A call that took longer than `timeout` goes on: calling again waits for the same one.
     public func sendOffsets(
         _ offsets: [TopicPartition: Int64], group: GroupMetadata, timeout: Duration
     ) throws(TransactionError) {
-        let list = PartitionList(offsets.map { ($0.key, $0.value) })
-        var membership: OpaquePointer?
-        try unsafe Self.check(
-            group.bytes.withUnsafeBytes {
-                unsafe rd_kafka_consumer_group_metadata_read(&membership, $0.baseAddress, $0.count)
-            })
-        defer { unsafe rd_kafka_consumer_group_metadata_destroy(membership) }
-        try unsafe Self.check(
-            rd_kafka_send_offsets_to_transaction(client.handle, list.list, membership, timeout.milliseconds))
+        let call = offsetsCall ?? beginSending(offsets, group, timeout)
+        offsetsCall = call
+        guard call.wait(timeout) else { throw Self.offsetsAreWaitedFor }
+        offsetsCall = nil
+        if let failure = call.failure { throw failure }
+    }
+
+    private func beginSending(
+        _ offsets: [TopicPartition: Int64], _ group: GroupMetadata, _ timeout: Duration
+    ) -> OffsetsCall {
+        // The client lives as long as the call is under way: see `deinit`.
+        let handle = UInt(bitPattern: unsafe client.handle)
+        return OffsetsCall {
+            let list = PartitionList(offsets.map { ($0.key, $0.value) })
+            do throws(TransactionError) {
+                var membership: OpaquePointer?
+                try unsafe Self.check(
+                    group.bytes.withUnsafeBytes {
+                        unsafe rd_kafka_consumer_group_metadata_read(&membership, $0.baseAddress, $0.count)
+                    })
+                defer { unsafe rd_kafka_consumer_group_metadata_destroy(membership) }
+                try unsafe Self.check(
+                    rd_kafka_send_offsets_to_transaction(
+                        OpaquePointer(bitPattern: handle), list.list, membership, timeout.milliseconds))
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
+
+    private static var offsetsAreWaitedFor: TransactionError {
+        TransactionError(recovery: .retry, name: "the group's coordinator has not answered yet", detail: "")
     }
 
     public func commitTransaction(timeout: Duration) throws(TransactionError) {

@@ -17,7 +17,9 @@ public struct DeliveryReport: Sendable {
 /// Writes records, idempotently: each is on the brokers once, or is reported as failed. Used by one
 /// thread.
 @safe public final class Producer {
-    let client: KafkaClient
+    private(set) var client: KafkaClient
+    /// The offsets of the open transaction, where they are on their way.
+    var offsetsCall: OffsetsCall?
     private let queue: OpaquePointer
     private let wakeup: Wakeup?
     /// Held so that their leaders are known before the first record: looking them up takes a second.
@@ -43,6 +45,8 @@ public struct DeliveryReport: Sendable {
     }
 
     deinit {
+        // A call that nobody can end uses the client until the brokers answer: what is in use is not destroyed.
+        client.isLeft = offsetsCall?.isUnderWay ?? false
         for unsafe topic in unsafe topics { unsafe rd_kafka_topic_destroy(topic) }
         unsafe wakeup?.unwatch(queue)
         unsafe rd_kafka_queue_destroy(queue)

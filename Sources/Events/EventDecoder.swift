@@ -1,5 +1,4 @@
 internal import CSimdJSON
-internal import FoundationEssentials
 
 /// What a record of the events topic says.
 public enum DecodedRecord: Equatable, Sendable {
@@ -8,21 +7,35 @@ public enum DecodedRecord: Equatable, Sendable {
     case forget(UserID)
 }
 
-/// Reads records of the events topic: JSON objects, their parts found by the configured pointers.
+/// Reads records of the events topic: JSON objects, their parts found by the configured pointers. What no
+/// pointer names is ignored, whatever JSON it is; of a key that comes twice the first value counts.
 ///
 /// Whatever the bytes are, the outcome is a record or a typed refusal. One decoder belongs to one
 /// thread; its buffers are reused.
 @safe public struct EventDecoder: ~Copyable {
     private let parser: OpaquePointer
-    private let fields: EventFields
     private let limits: EventLimits
+    private let notation: TimestampNotation
 
+    /// - Parameter notation: how the timestamp of a record may be written.
     /// - Returns: nil where the system has no memory for a parser of these limits.
-    public init?(fields: EventFields, limits: EventLimits) {
-        guard let parser = unsafe json_parser_create(limits.recordBytesMax, limits.depthMax) else { return nil }
+    public init?(fields: EventFields, limits: EventLimits, notation: TimestampNotation = .record) {
+        guard let depthMax = Int32(exactly: limits.depthMax),
+            let parser = unsafe json_parser_create(limits.recordBytesMax, depthMax)
+        else { return nil }
+        for field in Field.allCases {
+            var pointer = field.pointer(fields)
+            let isAdded = pointer.withUTF8 { path in
+                unsafe json_parser_add(parser, UnsafeRawPointer(path.baseAddress)?.assumingMemoryBound(to: CChar.self), path.count)
+            }
+            guard isAdded else {
+                unsafe json_parser_destroy(parser)
+                return nil
+            }
+        }
         unsafe self.parser = parser
-        self.fields = fields
         self.limits = limits
+        self.notation = notation
     }
 
     deinit {
@@ -43,12 +56,12 @@ public enum DecodedRecord: Equatable, Sendable {
         }
         try parse(value)
         guard let user = try user(key) else { throw .missingUser }
-        guard let itemText = try identifier(fields.item, .invalidItem) else { throw .missingItem }
+        guard let itemText = try identifier(.item, .invalidItem) else { throw .missingItem }
         guard let item = ItemID(itemText) else { throw .invalidItem }
         return .event(
             Event(
                 user: user, item: item, type: try type(), timestamp: try timestamp(recordTimestamp, now: now),
-                value: try number(), id: try identifier(fields.id, .invalidID)))
+                value: try number(), id: try identifier(.id, .invalidID)))
     }
 
     private func parse(_ bytes: [UInt8]) throws(EventRefusal) {
@@ -65,7 +78,7 @@ public enum DecodedRecord: Equatable, Sendable {
     }
 
     private func user(_ key: [UInt8]?) throws(EventRefusal) -> UserID? {
-        guard let text = try identifier(fields.user, .invalidUser) else { return try keyUser(key) }
+        guard let text = try identifier(.user, .invalidUser) else { return try keyUser(key) }
         return UserID(text)
     }
 
@@ -76,13 +89,14 @@ public enum DecodedRecord: Equatable, Sendable {
     }
 
     /// A string, or an integer as its decimal string; nil where it is missing or null.
-    private func identifier(_ pointer: String, _ refusal: EventRefusal) throws(EventRefusal) -> String? {
+    private func identifier(_ field: Field, _ refusal: EventRefusal) throws(EventRefusal) -> String? {
         let text: String
-        switch value(at: pointer) {
+        switch value(of: field) {
         case .missing: return nil
         case .text(let string): text = string
         case .integer(let integer): text = String(integer)
         case .unsigned(let integer): text = String(integer)
+        case .bigInteger(let digits, _): text = digits
         case .real, .other: throw refusal
         }
         guard (1...UserID.bytesMax).contains(text.utf8.count) else { throw refusal }
@@ -90,7 +104,7 @@ public enum DecodedRecord: Equatable, Sendable {
     }
 
     private func type() throws(EventRefusal) -> String {
-        switch value(at: fields.type) {
+        switch value(of: .type) {
         case .missing: return Event.defaultType
         case .text(let word) where (1...limits.wordBytesMax).contains(word.utf8.count): return word
         default: throw .invalidType
@@ -98,40 +112,55 @@ public enum DecodedRecord: Equatable, Sendable {
     }
 
     private func number() throws(EventRefusal) -> Double? {
-        switch value(at: fields.value) {
+        switch value(of: .value) {
         case .missing: return nil
         case .integer(let integer): return Double(integer)
         case .unsigned(let integer): return Double(integer)
-        case .real(let real) where real.isFinite: return real
+        case .bigInteger(_, let real) where real.isFinite: return real
+        case .real(_, let real) where real.isFinite: return real
         default: throw .invalidValue
         }
     }
 
     private func timestamp(_ recordTimestamp: Timestamp?, now: Timestamp) throws(EventRefusal) -> Timestamp {
         let timestamp: Timestamp
-        switch value(at: fields.timestamp) {
+        switch value(of: .timestamp) {
         case .missing:
             guard let recordTimestamp else { throw .missingTimestamp }
             timestamp = recordTimestamp
         case .integer(let integer):
-            timestamp = try Self.timestamp(ofInteger: integer)
+            guard let moment = Timestamp(secondsOrMilliseconds: integer) else { throw .timestampOutOfRange }
+            timestamp = moment
         case .text(let text):
-            timestamp = try Self.timestamp(ofText: text)
-        case .unsigned:
+            timestamp = try Self.timestamp(ofText: text, notation)
+        case .unsigned, .bigInteger:
             throw .timestampOutOfRange
-        case .real, .other:
+        case .real(let digits, _):
+            guard notation == .file, let moment = Timestamp(decimal: digits) else { throw .invalidTimestamp }
+            timestamp = moment
+        case .other:
             throw .invalidTimestamp
         }
         return try Self.bounded(timestamp, limits, now: now)
     }
 
-    /// A timestamp from text, as a column of a table holds it: an integer by the rules of the record,
-    /// or ISO 8601.
+    private static func timestamp(ofText text: String, _ notation: TimestampNotation) throws(EventRefusal) -> Timestamp {
+        if notation == .file {
+            if let integer = Int64(text) {
+                guard let moment = Timestamp(secondsOrMilliseconds: integer) else { throw .timestampOutOfRange }
+                return moment
+            }
+            if let moment = Timestamp(decimal: text) { return moment }
+        }
+        guard let moment = DateTimeText.timestamp(text, notation) else { throw .invalidTimestamp }
+        return moment
+    }
+
+    /// A timestamp from the text of a file's column.
     public static func timestamp(
         ofText text: String, limits: EventLimits, now: Timestamp
     ) throws(EventRefusal) -> Timestamp {
-        if let integer = Int64(text) { return try bounded(Self.timestamp(ofInteger: integer), limits, now: now) }
-        return try bounded(Self.timestamp(ofText: text), limits, now: now)
+        try bounded(timestamp(ofText: text, .file), limits, now: now)
     }
 
     private static func bounded(
@@ -142,49 +171,46 @@ public enum DecodedRecord: Equatable, Sendable {
         return timestamp
     }
 
-    /// Seconds and milliseconds are told apart by size: 10^11 seconds are the year 5138, 10^11
-    /// milliseconds are in 1973.
-    private static func timestamp(ofInteger integer: Int64) throws(EventRefusal) -> Timestamp {
-        guard integer > 0 else { throw .timestampOutOfRange }
-        return Timestamp(milliseconds: integer < 100_000_000_000 ? integer * 1000 : integer)
-    }
+    /// The parts of an event, in the order in which the parser was told of them.
+    private enum Field: Int, CaseIterable {
+        case user, item, type, timestamp, value, id
 
-    private static func timestamp(ofText text: String) throws(EventRefusal) -> Timestamp {
-        // ISO 8601 with and without a fraction are two formats to Foundation.
-        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: text.contains("."))
-        // Any failure to parse means the same: this is no date.
-        guard let date = try? style.parse(text) else { throw .invalidTimestamp }
-        let milliseconds = (date.timeIntervalSince1970 * 1000).rounded()
-        guard abs(milliseconds) < 1e15 else { throw .timestampOutOfRange }
-        return Timestamp(milliseconds: Int64(milliseconds))
+        func pointer(_ fields: EventFields) -> String {
+            switch self {
+            case .user: fields.user
+            case .item: fields.item
+            case .type: fields.type
+            case .timestamp: fields.timestamp
+            case .value: fields.value
+            case .id: fields.id
+            }
+        }
     }
 
     private enum Value {
         case missing
         case integer(Int64)
         case unsigned(UInt64)
-        case real(Double)
+        case bigInteger(digits: String, Double)
+        case real(digits: String, Double)
         case text(String)
         case other
     }
 
-    private func value(at pointer: String) -> Value {
-        var pointer = pointer
-        return pointer.withUTF8 { path in
-            let start = unsafe UnsafeRawPointer(path.baseAddress)?.assumingMemoryBound(to: CChar.self)
-            let found = unsafe json_parser_value(parser, start, path.count)
-            switch unsafe found.kind {
-            case JSON_MISSING, JSON_NULL: return .missing
-            case JSON_INTEGER: return unsafe .integer(found.integer)
-            case JSON_UNSIGNED: return unsafe .unsigned(found.unsigned_integer)
-            case JSON_REAL: return unsafe .real(found.real)
-            case JSON_STRING:
-                guard let text = unsafe found.text else { return .text("") }
-                let bytes = unsafe UnsafeRawBufferPointer(start: text, count: found.length)
-                // simdjson has validated the UTF-8.
-                return unsafe .text(String(decoding: bytes, as: UTF8.self))
-            default: return .other
-            }
+    private func value(of field: Field) -> Value {
+        let found = unsafe json_parser_value(parser, field.rawValue)
+        // The parser has validated the UTF-8.
+        func text() -> String {
+            unsafe String(decoding: UnsafeRawBufferPointer(start: found.text, count: found.length), as: UTF8.self)
+        }
+        switch unsafe found.kind {
+        case JSON_MISSING, JSON_NULL: return .missing
+        case JSON_INTEGER: return unsafe .integer(found.integer)
+        case JSON_UNSIGNED: return unsafe .unsigned(found.unsigned_integer)
+        case JSON_BIG_INTEGER: return unsafe .bigInteger(digits: text(), found.real)
+        case JSON_REAL: return unsafe .real(digits: text(), found.real)
+        case JSON_STRING: return .text(text())
+        default: return .other
         }
     }
 }

@@ -26,8 +26,8 @@ public struct EventFields: Sendable, Equatable {
 public struct EventLimits: Sendable, Equatable {
     /// Largest value of a record.
     public var recordBytesMax = 64 * 1024
-    /// Deepest nesting of a record.
-    public var depthMax = 32
+    /// Deepest nesting of a record, the object itself included: far deeper than any event. More is a fault or an attack.
+    public var depthMax = 1000
     /// Longest `type` and `id`, in bytes of UTF-8.
     public var wordBytesMax = 256
     /// How far ahead of the clock an event may be; sources' clocks differ.

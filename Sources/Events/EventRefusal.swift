@@ -30,14 +30,14 @@ extension EventRefusal: CustomStringConvertible {
     public var description: String {
         switch self {
         case .tooLarge: "the record is larger than the limit (events.bytes_max)"
-        case .tooDeep: "the record is nested deeper than the limit"
+        case .tooDeep: "the record is nested more than 1000 deep"
         case .notJSON: "the value is not a JSON object in UTF-8"
         case .missingUser: "the record names no user, and its key is empty"
         case .invalidUser: "the user is not a string or an integer of 1 to 256 bytes of UTF-8"
         case .missingItem: "the record names no item"
         case .invalidItem: "the item is not a string or an integer of 1 to 256 bytes of UTF-8"
         case .invalidType: "the type is not a string of 1 to 256 bytes"
-        case .invalidTimestamp: "the timestamp is neither an integer nor an ISO 8601 date and time"
+        case .invalidTimestamp: "the timestamp is neither an integer nor an ISO 8601 date and time that exists, with its zone"
         case .missingTimestamp: "neither the value nor the record has a timestamp"
         case .timestampOutOfRange: "the timestamp is before 1990 or too far in the future"
         case .invalidValue: "the value is not a finite number"

@@ -87,7 +87,7 @@ private struct NoMemory: Error {}
     @Test func refusesWhatIsTooLargeOrTooDeep() {
         let large = #"{"user":"u","item":"i","x":""# + String(repeating: "y", count: 5000) + #""}"#
         #expect(refusal(large) == .tooLarge)
-        let deep = #"{"user":"u","item":"i","x":"# + String(repeating: "[", count: 64) + String(repeating: "]", count: 64) + "}"
+        let deep = #"{"user":"u","item":"i","x":"# + String(repeating: "[", count: 1000) + String(repeating: "]", count: 1000) + "}"
         #expect(refusal(deep) == .tooDeep)
     }
 

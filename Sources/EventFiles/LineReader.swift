@@ -53,8 +53,15 @@ internal import Glibc
             if end != nil { break }
         }
         lineNumber += 1
+        if lineNumber == 1 { try removeMark(&line) }
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
         return line
+    }
+
+    /// A byte order mark is no part of the first line.
+    private func removeMark(_ line: inout [UInt8]) throws(EventFileError) {
+        if line.starts(with: [0xFF, 0xFE]) || line.starts(with: [0xFE, 0xFF]) { throw .utf16(path: path) }
+        if line.starts(with: [0xEF, 0xBB, 0xBF]) { line.removeFirst(3) }
     }
 
     private mutating func fill() throws(EventFileError) -> Bool {

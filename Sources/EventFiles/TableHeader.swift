@@ -1,81 +1,116 @@
 internal import Events
 
-/// The header of a CSV or TSV file: which column holds what.
+/// How the lines of a table are cut, and which column holds what.
 struct TableHeader {
-    private let separator: UInt8
-    private let user: Int
-    private let item: Int
-    private let timestamp: Int
-    private let type: Int?
-    private let value: Int?
+    private let separator: [UInt8]
+    private var places: [EventColumn: Int]
     private let limits = EventLimits()
 
-    /// - Returns: nil where a needed column is missing.
-    init?(line: [UInt8]) {
-        separator = line.contains(UInt8(ascii: "\t")) ? UInt8(ascii: "\t") : UInt8(ascii: ",")
-        let names = Self.split(line, separator)
-        guard let user = names.firstIndex(of: "user"), let item = names.firstIndex(of: "item"),
-            let timestamp = names.firstIndex(of: "timestamp")
-        else { return nil }
-        self.user = user
-        self.item = item
-        self.timestamp = timestamp
-        type = names.firstIndex(of: "type")
-        value = names.firstIndex(of: "value")
+    /// The usual ones; the first under which a header has its columns is taken.
+    private static let separators = ["::", "\t", ";", ",", "|"].map { Array($0.utf8) }
+
+    private init(separator: [UInt8], places: [EventColumn: Int]) {
+        self.separator = separator
+        self.places = places
     }
 
-    func event(of line: [UInt8], now: Timestamp) throws(EventRefusal) -> Event {
-        let cells = Self.split(line, separator)
-        func cell(_ column: Int?) -> String? {
-            guard let column, column < cells.count, !cells[column].isEmpty else { return nil }
-            return cells[column]
-        }
-        guard let userText = cell(user) else { throw .missingUser }
-        guard let user = UserID(userText) else { throw .invalidUser }
-        guard let itemText = cell(item) else { throw .missingItem }
-        guard let item = ItemID(itemText) else { throw .invalidItem }
-        guard let timeText = cell(timestamp) else { throw .missingTimestamp }
-        let time = try EventDecoder.timestamp(ofText: timeText, limits: limits, now: now)
-        var number: Double?
-        if let text = cell(value) {
-            guard let parsed = Double(text), parsed.isFinite else { throw .invalidValue }
-            number = parsed
-        }
-        let word = cell(type) ?? Event.defaultType
-        guard word.utf8.count <= limits.wordBytesMax else { throw .invalidType }
-        return Event(user: user, item: item, type: word, timestamp: time, value: number)
-    }
-
-    /// The cells of a line; a quoted cell may hold the separator, and "" for a quote (RFC 4180). A cell
-    /// does not run over the end of a line.
-    private static func split(_ line: [UInt8], _ separator: UInt8) -> [String] {
-        let quote = UInt8(ascii: "\"")
-        var cells: [String] = []
-        var cell: [UInt8] = []
-        var isQuoted = false
-        var place = 0
-        while place < line.count {
-            let byte = line[place]
-            if isQuoted {
-                if byte != quote {
-                    cell.append(byte)
-                } else if place + 1 < line.count && line[place + 1] == quote {
-                    cell.append(quote)
-                    place += 1
-                } else {
-                    isQuoted = false
-                }
-            } else if byte == quote && cell.isEmpty {
-                isQuoted = true
-            } else if byte == separator {
-                cells.append(String(decoding: cell, as: UTF8.self))
-                cell.removeAll(keepingCapacity: true)
-            } else {
-                cell.append(byte)
+    /// Reads a header.
+    ///
+    /// - Throws: the problem of the separator under which most of the columns are found.
+    init(line: [UInt8], number: Int) throws(HeaderProblem) {
+        var nearest: (problem: HeaderProblem, found: Int)?
+        for separator in Self.separators {
+            let names = TableRow(line, separator).names
+            guard names.count > 1 else { continue }
+            let columns = names.map { EventColumn(header: $0) }
+            do throws(HeaderProblem) {
+                self.init(separator: separator, places: try Self.places(names, columns, line: number))
+                return
+            } catch {
+                let found = Set(columns.compactMap { $0 }).count
+                if found > 0, found > nearest?.found ?? 0 { nearest = (error, found) }
             }
-            place += 1
         }
-        cells.append(String(decoding: cell, as: UTF8.self))
-        return cells
+        throw nearest?.problem ?? .noTable(line: number, found: Excerpt.of(line))
+    }
+
+    /// MovieLens has no header: user::item::rating::timestamp.
+    ///
+    /// - Returns: nil where `line` is no such row.
+    init?(movieLensRow line: [UInt8], now: Timestamp) {
+        let separator = Self.separators[0]
+        guard TableRow(line, separator).names.count == 4 else { return nil }
+        self.init(separator: separator, places: [.user: 0, .item: 1, .value: 2, .timestamp: 3])
+        do throws(CellProblem) { _ = try event(of: line, now: now) } catch { return nil }
+    }
+
+    private static func places(
+        _ names: [String], _ columns: [EventColumn?], line: Int
+    ) throws(HeaderProblem) -> [EventColumn: Int] {
+        var places: [EventColumn: Int] = [:]
+        for column in EventColumn.allCases {
+            let candidates = columns.indices.filter { columns[$0] == column }
+            // The event record's own name wins over its synonyms.
+            let exact = candidates.filter { names[$0] == column.rawValue }
+            let chosen = exact.isEmpty ? candidates : exact
+            guard chosen.count <= 1 else {
+                throw .ambiguous(line: line, column: column.rawValue, found: chosen.map { names[$0] }, places: chosen.map { $0 + 1 })
+            }
+            if let place = chosen.first {
+                places[column] = place
+            } else if column.isNeeded {
+                throw .missing(line: line, column: column.rawValue, found: names)
+            }
+        }
+        return places
+    }
+
+    func event(of line: [UInt8], now: Timestamp) throws(CellProblem) -> Event {
+        let row = TableRow(line, separator)
+        if let place = row.openQuote {
+            throw CellProblem(place: place, name: nil, found: row.cells[place].bytes, reason: .openQuote)
+        }
+        let user = try part(.user, row, .missingUser, .invalidUser) { text throws(EventRefusal) in UserID(text) }
+        let item = try part(.item, row, .missingItem, .invalidItem) { text throws(EventRefusal) in ItemID(text) }
+        let timestamp = try part(.timestamp, row, .missingTimestamp, .invalidTimestamp) { text throws(EventRefusal) in
+            try EventDecoder.timestamp(ofText: text, limits: limits, now: now)
+        }
+        var value: Double?
+        if let text = try text(.value, row) {
+            guard let number = Double(text), number.isFinite else { throw problem(.value, row, .refusal(.invalidValue)) }
+            value = number
+        }
+        let type = try text(.type, row) ?? Event.defaultType
+        guard type.utf8.count <= limits.wordBytesMax else { throw problem(.type, row, .refusal(.invalidType)) }
+        return Event(user: user, item: item, type: type, timestamp: timestamp, value: value)
+    }
+
+    /// A part that every event has.
+    private func part<Part>(
+        _ column: EventColumn, _ row: TableRow, _ missing: EventRefusal, _ invalid: EventRefusal,
+        _ read: (String) throws(EventRefusal) -> Part?
+    ) throws(CellProblem) -> Part {
+        guard let text = try text(column, row) else { throw problem(column, row, .refusal(missing)) }
+        do throws(EventRefusal) {
+            guard let part = try read(text) else { throw invalid }
+            return part
+        } catch {
+            throw problem(column, row, .refusal(error))
+        }
+    }
+
+    /// The text of a cell; nil where it is empty, or the line ends before it.
+    private func text(_ column: EventColumn, _ row: TableRow) throws(CellProblem) -> String? {
+        guard let place = places[column], place < row.cells.count else { return nil }
+        let bytes = row.cells[place].bytes
+        guard !bytes.isEmpty else { return nil }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw problem(column, row, .notUTF8) }
+        return text
+    }
+
+    private func problem(_ column: EventColumn, _ row: TableRow, _ reason: CellProblem.Reason) -> CellProblem {
+        let place = places[column] ?? 0
+        let found = place < row.cells.count ? row.cells[place].bytes : []
+        return CellProblem(place: place, name: column.rawValue, found: found, reason: reason)
     }
 }

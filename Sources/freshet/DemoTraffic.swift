@@ -1,3 +1,4 @@
+import Evaluation
 import EventFiles
 import Events
 import Foundation
@@ -42,8 +43,13 @@ final class DemoTraffic: Sendable {
         do throws(EventFileError) {
             var reader = try EventFileReader(path: path, now: now)
             while events.count < Self.eventsMax, let event = try reader.next() { events.append(event) }
+            reader.tellSkipped(path)
         } catch {
             throw fail("\(error)", code: ExitStatus.usage)
+        }
+        if let order = TimeOrder(of: events.count, timestamp: { events[$0].timestamp }) {
+            print("\(path): \(order.message)", to: &standardError)
+            events = order.places.map { events[$0] }
         }
         let seconds = max(1, (duration / .seconds(1)) * Self.fileShare)
         self.rate = rate ?? max(1, Int((Double(events.count) / seconds).rounded(.up)))

@@ -125,10 +125,37 @@ import Testing
             saying: "model.encoder")
         try expectRefusal(
             ["train", "--events", try file("header.csv", "user,item,timestamp\n"), "--epochs", "1", "--state", directory.path + "/s"],
-            code: 64, saying: "no event to learn from")
-        // A header alone holds nothing to measure: zeros.
-        let nothing = try Executable.run(["evaluate", "--events", directory.path + "/header.csv", "--format", "json"])
-        #expect(nothing.code == 0 && nothing.output.contains("\"scored\" : 0"))
+            code: 64, saying: "header.csv has a header and no event")
+        let header = directory.path + "/header.csv"
+        try expectRefusal(["evaluate", "--events", header, "--format", "json"], code: 64, saying: "header.csv has a header and no event")
+        try expectRefusal(["evaluate", "--events", events, header], code: 64, saying: "header.csv has a header and no event")
+        try expectRefusal(["demo", "--events", header], code: 64, saying: "header.csv has a header and no event")
+        let bad = try file("bad.csv", "user,item,timestamp\nu,i,yesterday\n")
+        for command in [["evaluate"], ["demo"], ["train", "--epochs", "1", "--state", directory.path + "/s"]] {
+            try expectRefusal(command + ["--events", bad], code: 64, saying: #"line 2, column 3 (timestamp)"#)
+        }
+    }
+
+    /// Newest first, or in files that follow each other the wrong way round: the stream is what happened.
+    @Test func filesOutOfOrderAreSortedWithAWord() throws {
+        let lines = circle(600).split(separator: "\n").map(String.init)
+        func table(_ rows: some Sequence<String>) -> String { lines[0] + "\n" + rows.map { $0 + "\n" }.joined() }
+        let sorted = try file("sorted.csv", circle(600))
+        let reversed = try file("reversed.csv", table(lines[1...].reversed()))
+        let (late, early) = (try file("late.csv", table(lines[301...])), try file("early.csv", table(lines[1...300])))
+        func models(_ files: [String], says word: Bool) throws -> NSDictionary {
+            let outcome = try Executable.run(
+                ["evaluate", "--protocol", "continual", "--period", "1h", "--model", "gru", "--format", "json", "--events"] + files + Self.small)
+            #expect(outcome.code == 0, "\(outcome.errors)")
+            #expect(outcome.errors.contains("stood after a later one; all were sorted") == word, "\(outcome.errors)")
+            let object = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+            #expect((object["scored"] as? Int ?? 0) > 30)
+            return try #require(object["models"] as? NSDictionary)
+        }
+        let expected = try models([sorted], says: false)
+        #expect(try models([reversed], says: true) == expected)
+        #expect(try models([late, early], says: true) == expected)
+        #expect(try models([early, late], says: false) == expected)
     }
 
     @Test func aTrainedStateIsGoneOnWith() throws {

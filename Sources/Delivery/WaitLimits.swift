@@ -9,8 +9,7 @@
 /// | what is under way when the daemon stops | `drain`, and one call more |
 /// | leaving the group | `close` |
 ///
-/// `send_offsets_to_transaction` of librdkafka 2.0.2 waits for its coordinator for as long as `socket.timeout.ms`, which
-/// is below `transaction.timeout.ms`, whatever limit it is given.
+/// Calls that librdkafka answers by itself, without a broker, have no limit: assigning, pausing, beginning a transaction.
 enum WaitLimits {
     static let question = Duration.seconds(5)
     static let transactionStep = Duration.seconds(1)

@@ -28,6 +28,11 @@ public struct StoredState: Equatable, Sendable {
     /// Goes on from these offsets in partitions that it knows nothing of, as a recovery does.
     mutating func cover(_ beginnings: [TopicPartition: Int64]) { offsets.merge(beginnings) { known, _ in known } }
 
+    /// What is beyond these offsets counts as being there.
+    mutating func cutOffsets(at ends: [TopicPartition: Int64]) {
+        for (partition, end) in ends { offsets[partition] = offsets[partition].map { min($0, end) } }
+    }
+
     /// In the order of their places.
     public var itemRows: [ItemRow] { items.values.sorted { $0.index < $1.index } }
 

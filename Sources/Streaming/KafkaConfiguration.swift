@@ -77,7 +77,7 @@ public struct KafkaConfiguration: Sendable {
         if let transactionalID {
             all["transactional.id"] = transactionalID
             all["transaction.timeout.ms"] = String(transactionTimeout.milliseconds)
-            // Not above the transaction's: sending its offsets waits this long, whatever limit it is given.
+            // Not above the transaction's: a request that is answered later is answered for nothing.
             all["socket.timeout.ms"] = String(min(transactionTimeout, .seconds(10)).milliseconds)
         }
         return all.merging(properties.filter { !Self.consumerOnly.contains($0.key) }) { _, theirs in theirs }

@@ -1,6 +1,9 @@
 /// What a column of a table can hold, and under which names it is usually found.
-enum EventColumn: String, CaseIterable {
+enum EventColumn: Int, CaseIterable {
     case user, item, timestamp, type, value
+
+    /// As the event record names it.
+    var name: String { "\(self)" }
 
     var isNeeded: Bool {
         switch self {

@@ -3,13 +3,14 @@ internal import Events
 /// How the lines of a table are cut, and which column holds what.
 struct TableHeader {
     private let separator: [UInt8]
-    private var places: [EventColumn: Int]
+    /// Where each column stands, in the order of ``EventColumn``; nil for one that the table does not have.
+    private let places: [Int?]
     private let limits = EventLimits()
 
     /// The usual ones; the first under which a header has its columns is taken.
     private static let separators = ["::", "\t", ";", ",", "|"].map { Array($0.utf8) }
 
-    private init(separator: [UInt8], places: [EventColumn: Int]) {
+    private init(separator: [UInt8], places: [Int?]) {
         self.separator = separator
         self.places = places
     }
@@ -40,27 +41,24 @@ struct TableHeader {
     init?(movieLensRow line: [UInt8], now: Timestamp) {
         let separator = Self.separators[0]
         guard TableRow(line, separator).names.count == 4 else { return nil }
-        self.init(separator: separator, places: [.user: 0, .item: 1, .value: 2, .timestamp: 3])
+        self.init(separator: separator, places: [0, 1, 3, nil, 2])
         do throws(CellProblem) { _ = try event(of: line, now: now) } catch { return nil }
     }
 
     private static func places(
         _ names: [String], _ columns: [EventColumn?], line: Int
-    ) throws(HeaderProblem) -> [EventColumn: Int] {
-        var places: [EventColumn: Int] = [:]
+    ) throws(HeaderProblem) -> [Int?] {
+        var places: [Int?] = []
         for column in EventColumn.allCases {
             let candidates = columns.indices.filter { columns[$0] == column }
             // The event record's own name wins over its synonyms.
-            let exact = candidates.filter { names[$0] == column.rawValue }
+            let exact = candidates.filter { names[$0] == column.name }
             let chosen = exact.isEmpty ? candidates : exact
             guard chosen.count <= 1 else {
-                throw .ambiguous(line: line, column: column.rawValue, found: chosen.map { names[$0] }, places: chosen.map { $0 + 1 })
+                throw .ambiguous(line: line, column: column.name, found: chosen.map { names[$0] }, places: chosen.map { $0 + 1 })
             }
-            if let place = chosen.first {
-                places[column] = place
-            } else if column.isNeeded {
-                throw .missing(line: line, column: column.rawValue, found: names)
-            }
+            if chosen.isEmpty, column.isNeeded { throw .missing(line: line, column: column.name, found: names) }
+            places.append(chosen.first)
         }
         return places
     }
@@ -68,7 +66,7 @@ struct TableHeader {
     func event(of line: [UInt8], now: Timestamp) throws(CellProblem) -> Event {
         let row = TableRow(line, separator)
         if let place = row.openQuote {
-            throw CellProblem(place: place, name: nil, found: row.cells[place].bytes, reason: .openQuote)
+            throw CellProblem(place: place, name: nil, found: row.cells[place], reason: .openQuote)
         }
         let user = try part(.user, row, .missingUser, .invalidUser) { text throws(EventRefusal) in UserID(text) }
         let item = try part(.item, row, .missingItem, .invalidItem) { text throws(EventRefusal) in ItemID(text) }
@@ -101,16 +99,16 @@ struct TableHeader {
 
     /// The text of a cell; nil where it is empty, or the line ends before it.
     private func text(_ column: EventColumn, _ row: TableRow) throws(CellProblem) -> String? {
-        guard let place = places[column], place < row.cells.count else { return nil }
-        let bytes = row.cells[place].bytes
+        guard let place = places[column.rawValue], place < row.cells.count else { return nil }
+        let bytes = row.cells[place]
         guard !bytes.isEmpty else { return nil }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw problem(column, row, .notUTF8) }
         return text
     }
 
     private func problem(_ column: EventColumn, _ row: TableRow, _ reason: CellProblem.Reason) -> CellProblem {
-        let place = places[column] ?? 0
-        let found = place < row.cells.count ? row.cells[place].bytes : []
-        return CellProblem(place: place, name: column.rawValue, found: found, reason: reason)
+        let place = places[column.rawValue] ?? 0
+        let found = place < row.cells.count ? row.cells[place] : []
+        return CellProblem(place: place, name: column.name, found: found, reason: reason)
     }
 }

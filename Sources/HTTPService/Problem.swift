@@ -8,19 +8,32 @@ struct Problem: Error, Codable {
     var title: String
     var status: Int
     var detail: String
+    /// The methods of an address that another one was tried on.
+    var allow: String?
 
-    init(_ status: HTTPResponse.Status, _ detail: String) {
+    private enum CodingKeys: CodingKey { case type, title, status, detail }
+
+    init(_ status: HTTPResponse.Status, _ detail: String, allow: String? = nil) {
         title = status.reasonPhrase
         self.status = status.code
         self.detail = detail
+        self.allow = allow
     }
 
-    func response() throws -> Response {
-        let body = try JSONEncoder().encode(self)
+    var headers: HTTPFields {
         var headers: HTTPFields = [.contentType: "application/problem+json"]
         if status == HTTPResponse.Status.unauthorized.code { headers[.wwwAuthenticate] = "Bearer" }
         if status == HTTPResponse.Status.serviceUnavailable.code { headers[.retryAfter] = "1" }
-        return Response(
-            status: .init(code: status), headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+        if let allow { headers[.allow] = allow }
+        return headers
+    }
+
+    var body: [UInt8] {
+        // Three texts and a number: nothing of this fails to be encoded.
+        (try? JSONEncoder().encode(self)).map(Array.init) ?? []
+    }
+
+    func response() -> Response {
+        Response(status: .init(code: status), headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
     }
 }

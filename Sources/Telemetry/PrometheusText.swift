@@ -4,11 +4,23 @@ public struct PrometheusText: Sendable {
 
     public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    public init(_ report: StatusReport, process: ProcessFigures) {
+    public init(_ report: StatusReport, health: HealthReport, process: ProcessFigures) {
+        appendHealth(health)
         appendStream(report)
         appendModel(report)
         appendState(report)
         appendProcess(process)
+    }
+
+    private mutating func appendHealth(_ health: HealthReport) {
+        family("freshet_live", "gauge", "1 while the engine makes progress, as /livez says.")
+        sample("freshet_live", [:], health.isLive ? 1 : 0)
+        family("freshet_ready", "gauge", "1 while every check of /readyz passes.")
+        sample("freshet_ready", [:], health.isReady ? 1 : 0)
+        family("freshet_check_passed", "gauge", "1 for each check of /readyz that passes.")
+        for check in health.checks { sample("freshet_check_passed", ["check": check.name], check.passed ? 1 : 0) }
+        family("freshet_kafka_connected", "gauge", "1 while a broker is reached.")
+        sample("freshet_kafka_connected", [:], health.checks.contains { $0.name == "kafka" && $0.passed } ? 1 : 0)
     }
 
     private mutating func appendStream(_ report: StatusReport) {
@@ -103,6 +115,21 @@ public struct PrometheusText: Sendable {
         sample("process_virtual_memory_bytes", [:], Double(process.virtualBytes))
         family("process_open_fds", "gauge", "Open file descriptors.")
         sample("process_open_fds", [:], Double(process.openFiles))
+        // Without a limit there is nothing to be below.
+        if let limit = process.openFilesMax {
+            family("process_max_fds", "gauge", "Open file descriptors at most.")
+            sample("process_max_fds", [:], Double(limit))
+        }
+        family("process_virtual_memory_max_bytes", "gauge", "Virtual memory at most; -1 without a limit.")
+        sample("process_virtual_memory_max_bytes", [:], process.virtualBytesMax.map(Double.init) ?? -1)
+        family("process_threads", "gauge", "Threads.")
+        sample("process_threads", [:], Double(process.threads))
+        family("process_start_time_seconds", "gauge", "When the process started, since 1970.")
+        sample("process_start_time_seconds", [:], process.startSeconds)
+        family("process_network_receive_bytes_total", "counter", "Bytes received in the process's network namespace.")
+        sample("process_network_receive_bytes_total", [:], Double(process.networkReceivedBytes))
+        family("process_network_transmit_bytes_total", "counter", "Bytes sent in the process's network namespace.")
+        sample("process_network_transmit_bytes_total", [:], Double(process.networkSentBytes))
     }
 
     private mutating func family(_ name: String, _ type: String, _ help: String) {

@@ -8,6 +8,8 @@ public struct StatusReport: Codable, Sendable {
     public var encoder = ""
     public var modelVersion: UInt64 = 0
     public var uptimeSeconds: Double = 0
+    /// The checks of `/readyz`.
+    public var checks: [HealthReport.Check] = []
 
     public var items = 0
     public var users = 0

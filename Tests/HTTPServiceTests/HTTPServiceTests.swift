@@ -11,7 +11,7 @@ import Testing
 
 /// The real server on a port of its own, asked over loopback.
 @Suite struct HTTPServiceTests {
-    private final class Stub: RecommendationService {
+    final class Stub: RecommendationService {
         let asked = Mutex<[ListQuery]>([])
         let isReady: Bool
         init(isReady: Bool = true) { self.isReady = isReady }
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    private struct Answer {
+    struct Answer {
         var status: Int
         var type: String
         var headers: [AnyHashable: Any]
@@ -49,7 +49,7 @@ import Testing
         func text(_ name: String) -> String? { json[name] as? String }
     }
 
-    private struct Asking: Sendable {
+    struct Asking: Sendable {
         let port: Int
 
         func callAsFunction(_ path: String, method: String = "GET", token: String? = nil) async throws -> Answer {
@@ -66,11 +66,13 @@ import Testing
     }
 
     /// Runs the service while `body` asks it.
-    private func serving(_ stub: Stub, token: String? = nil, _ body: @Sendable @escaping (Asking) async throws -> Void) async throws {
+    func serving(
+        _ stub: Stub, token: String? = nil, limits: HTTPLimits = HTTPLimits(), _ body: @Sendable @escaping (Asking) async throws -> Void
+    ) async throws {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
-        let service = HTTPService(host: "127.0.0.1", port: 0, token: token, service: stub, logger: logger) { found.yield($0) }
+        let service = HTTPService(host: "127.0.0.1", port: 0, token: token, service: stub, limits: limits, logger: logger) { found.yield($0) }
         let group = ServiceGroup(services: [service], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
@@ -127,22 +129,40 @@ import Testing
         ("/v1/users/\(String(repeating: "x", count: 257))/recommendations", 400),
         ("/v1/users/busy/recommendations", 503), ("/v1/users/early/recommendations", 503), ("/nowhere", 404),
         ("/v1/users//recommendations", 404),
+        // An escape that is none, bytes that are no UTF-8, an overlong slash, half a surrogate.
+        ("/v1/users/%/recommendations", 400), ("/v1/users/%4/recommendations", 400), ("/v1/users/%zz/recommendations", 400),
+        ("/v1/users/%ff/recommendations", 400), ("/v1/users/%C0%AF/recommendations", 400),
+        ("/v1/users/%ED%A0%80/recommendations", 400), ("/v1/users/u/recommendations?count=%ff", 400),
+        ("/v1/users/u/recommendations?%2", 400),
+        ("/v1/users/u/recommendations?counts=5", 400), ("/v1/users/u/recommendations?count=5&count=6", 400),
+        ("/v1/users/u/recommendations?Count=5", 400), ("/metrics?name=x", 400), ("/v1/status?pretty", 400),
+        ("/livez?depth=1", 400), ("/v1/users/\(String(repeating: "x", count: 9000))/recommendations", 414),
     ]) func whatIsWrongIsAProblem(path: String, status: Int) async throws {
         try await serving(Stub()) { ask in
-            let answer = try await ask(path)
-            #expect(answer.status == status)
-            #expect(answer.type == "application/problem+json")
-            #expect(answer.json["status"] as? Int == status)
-            #expect(answer.text("detail")?.isEmpty == false)
-            #expect((answer.headers["Retry-After"] != nil) == (status == 503))
+            // As it stands: a library of clients would mend some of these.
+            let answer = try await RawConnection.answer(ask.port, "GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            let parts = answer.components(separatedBy: "\r\n\r\n")
+            try #require(parts.count == 2, "\(answer)")
+            #expect(parts[0].hasPrefix("HTTP/1.1 \(status) "), "\(answer)")
+            #expect(parts[0].lowercased().contains("content-type: application/problem+json"))
+            let problem = try #require(try JSONSerialization.jsonObject(with: Data(parts[1].utf8)) as? [String: Any])
+            #expect(problem["status"] as? Int == status)
+            #expect((problem["detail"] as? String)?.isEmpty == false)
+            #expect(parts[0].lowercased().contains("retry-after:") == (status == 503))
         }
     }
 
     @Test func anotherMethodIsNotAllowed() async throws {
         try await serving(Stub()) { ask in
-            let answer = try await ask("/v1/status", method: "DELETE")
-            #expect(answer.status == 405)
-            #expect(answer.type == "application/problem+json")
+            for path in ["/", "/livez", "/metrics", "/v1/status", "/v1/users/u/recommendations"] {
+                let answer = try await ask(path, method: "DELETE")
+                #expect(answer.status == 405, "\(path)")
+                #expect(answer.type == "application/problem+json")
+                #expect(answer.headers["Allow"] as? String == "GET, HEAD, OPTIONS")
+            }
+            #expect(try await ask("/nowhere", method: "DELETE").status == 404)
+            let options = try await ask("/v1/users/u/recommendations", method: "OPTIONS")
+            #expect(options.status == 204 && options.headers["Allow"] as? String == "GET, HEAD, OPTIONS")
         }
     }
 

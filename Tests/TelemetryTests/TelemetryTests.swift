@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Telemetry
@@ -46,7 +47,10 @@ import Testing
         report.quality["popular"] = RankingQuality()
         report.partitionsWaitingForDisk = 2
         report.partitions = [PartitionStatus(topic: "events", partition: 1, position: 5, committed: 4, lagRecords: 7)]
-        let text = PrometheusText(report, process: ProcessFigures.current()).text
+        let health = HealthReport(
+            isLive: true,
+            checks: [.init(name: "kafka", passed: true, detail: ""), .init(name: "partitions", passed: false, detail: "")])
+        let text = PrometheusText(report, health: health, process: ProcessFigures.current()).text
         var types: [String: String] = [:]
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 3)
@@ -70,12 +74,17 @@ import Testing
             "freshet_training_steps_total", "freshet_prequential_recall", "freshet_prequential_mrr",
             "freshet_prequential_ndcg", "freshet_consumer_lag_records", "freshet_consumer_lag_seconds",
             "freshet_model_version", "freshet_items", "freshet_users", "freshet_checkpoints_total", "freshet_build_info",
-            "process_resident_memory_bytes", "process_cpu_seconds_total",
+            "freshet_live", "freshet_ready", "freshet_check_passed", "freshet_kafka_connected",
+            "process_resident_memory_bytes", "process_cpu_seconds_total", "process_virtual_memory_bytes",
+            "process_virtual_memory_max_bytes", "process_open_fds", "process_threads", "process_start_time_seconds",
         ] { #expect(types[name] != nil, "\(name) is missing") }
         #expect(text.contains(#"freshet_events_total{result="accepted"} 12.0"#))
         #expect(text.contains(#"freshet_dead_letters_total{reason="odd\"\\\n"} 1.0"#))
         #expect(text.contains(#"freshet_consumer_lag_records{partition="1",topic="events"} 7.0"#))
         #expect(text.contains(#"freshet_prequential_recall{k="20",model="popular"}"#))
+        #expect(text.contains("\nfreshet_live 1.0\n") && text.contains("\nfreshet_ready 0.0\n"))
+        #expect(text.contains("\nfreshet_kafka_connected 1.0\n"))
+        #expect(text.contains(#"freshet_check_passed{check="partitions"} 0.0"#))
         #expect(text.contains("\nfreshet_partitions_waiting_for_disk 2.0\n"))
     }
 
@@ -85,5 +94,16 @@ import Testing
         #expect(figures.virtualBytes >= figures.residentBytes)
         #expect(figures.openFiles >= 3)
         #expect(figures.cpuSeconds > 0)
+        #expect(figures.threads >= 1)
+        // The system's own word on how many pages are resident, in pages of its own size.
+        #expect(figures.residentBytes.isMultiple(of: UInt64(sysconf(Int32(_SC_PAGESIZE)))))
+        var limit = rlimit()
+        #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+        #expect(figures.openFilesMax == (limit.rlim_cur == rlim_t.max ? nil : UInt64(limit.rlim_cur)))
+        // The tests have run for less than an hour, and started before now.
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        #expect((0..<3600).contains(Double(now.tv_sec) + 1 - figures.startSeconds))
+        #expect(figures.startSeconds == ProcessFigures.current().startSeconds)
     }
 }

@@ -71,7 +71,7 @@ extension Settings {
                 "learning.loss",
                 "full_softmax scores every item in every step: set model.max_items to at most \(fullSoftmaxItemsMax), or take sampled_softmax")
         }
-        settings.state.directory = reader.text("state.directory", default: "/var/lib/freshet")
+        settings.state.directory = reader.path("state.directory", default: "/var/lib/freshet")
         settings.state.checkpointInterval = reader.duration(
             "state.checkpoint_interval", default: "10s", in: .milliseconds(100)...(.seconds(3600)))
         settings.state.previousInterval = reader.duration(
@@ -195,6 +195,7 @@ extension Settings {
 
     /// The first line of a file that holds a secret; its content is in no message.
     private static func secret(_ path: String, _ key: String, _ reader: inout SettingsReader) -> String {
+        let path = SettingsReader.expanded(path)
         guard let data = FileManager.default.contents(atPath: path) else {
             reader.report(key, "\(path) cannot be read")
             return ""

@@ -100,6 +100,8 @@ public struct Settings: Sendable, Equatable {
     public struct HTTP: Sendable, Equatable {
         public var host = ""
         public var port = 0
+        /// Host and port as a URL has them.
+        public func authority(port: Int) -> String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
         public var token: String?
     }
 

@@ -103,6 +103,30 @@ import Testing
                 == ["recommendations.min_interval"])
     }
 
+    /// No shell reads the configuration: a tilde in it would become a directory of that name.
+    @Test func aTildeIsTheHomeOfTheUser() throws {
+        let home = FileManager.default.homeDirectoryForCurrentUser.path
+        func directory(_ text: String) throws -> String {
+            try Settings.load(file: nil, environment: [:], overrides: ["state.directory=" + text]).state.directory
+        }
+        #expect(try directory("~/freshet") == home + "/freshet")
+        #expect(try directory("/var/~x") == "/var/~x")
+        #expect(problems(["state.directory=~nobody-of-this-name/x"]).map(\.key) == ["state.directory"])
+        let token = FileManager.default.temporaryDirectory.appendingPathComponent("token-\(UUID().uuidString)").path
+        try "secret\r\nsecond line\r\n".write(toFile: token, atomically: true, encoding: .utf8)
+        defer { do { try FileManager.default.removeItem(atPath: token) } catch {} }
+        // Up from the home to the root, and down again: a path that starts with the tilde and can be read.
+        let up = String(repeating: "/..", count: home.split(separator: "/").count)
+        let settings = try Settings.load(file: nil, environment: [:], overrides: ["http.token_file=~" + up + token])
+        #expect(settings.http.token == "secret")
+    }
+
+    @Test func anAddressIsWrittenAsInAURL() throws {
+        let http = try Settings.load(file: nil, environment: [:], overrides: ["http.listen=[::1]:8080"]).http
+        #expect(http.host == "::1" && http.authority(port: 81) == "[::1]:81")
+        #expect(try Settings.load(file: nil, environment: [:], overrides: []).http.authority(port: 1) == "127.0.0.1:1")
+    }
+
     @Test func separatesWhatCanChangeWhileRunning() throws {
         let old = try Settings.load(file: nil, environment: [:], overrides: [])
         let new = try Settings.load(

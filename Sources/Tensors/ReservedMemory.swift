@@ -15,13 +15,25 @@ internal import Glibc
         let memory = unsafe mmap(
             nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
         guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
-            preconditionFailure("the system reserves no \(size) bytes: lower model.max_items")
+            Self.endProcess(bytes: size)
         }
         unsafe start = memory.bindMemory(to: Element.self, capacity: max(1, count))
         self.count = count
         byteCount = size
         // In pages of 2 MiB a random row costs one miss instead of two; a system that has none says no.
         if pages == .large, size >= Self.largeBytes { unsafe _ = madvise(memory, size, MADV_HUGEPAGE) }
+    }
+
+    /// Where the system counts what is reserved as if it were in use (`vm.overcommit_memory=2`), or limits it, a table that
+    /// is reserved whole may not fit. Nothing can go on without it, and nothing is lost: that is said in a sentence, with
+    /// the exit code of a configuration that has to change.
+    private static func endProcess(bytes: Int) -> Never {
+        let sentence =
+            "freshet: the system grants no \(bytes >> 20) MiB of memory for a table: lower model.max_items or sessions.max_users, "
+            + "or raise the limit (vm.overcommit_memory, ulimit -v, MemoryMax)\n"
+        var text = sentence
+        text.withUTF8 { unsafe _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        _exit(78)
     }
 
     /// From here on memory comes in large pages: the last one in use is then at most a quarter of it.

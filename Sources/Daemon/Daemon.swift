@@ -28,7 +28,8 @@ public final class Daemon: Service {
 
     /// Runs until shutdown is asked for and the drain is done, or until it fails.
     public func run() async throws {
-        try await withGracefulShutdownHandler {
+        // A group that cancels wants the end as much as one that asks for it: the thread hears of nothing else.
+        try await withTaskCancellationOrGracefulShutdownHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
                 let thread = Thread { [settings, board, queries, logger] in
                     continuation.resume(with: Self.runEngine(settings, board, queries, logger))
@@ -37,7 +38,7 @@ public final class Daemon: Service {
                 thread.stackSize = Self.stackBytes
                 thread.start()
             }
-        } onGracefulShutdown: {
+        } onCancelOrGracefulShutdown: {
             self.stop()
         }
     }
@@ -68,7 +69,12 @@ public final class Daemon: Service {
 
 extension Daemon: RecommendationService {
     public func status() -> StatusReport {
-        board.with { $0.report }
+        let health = health()
+        return board.with {
+            var report = $0.report
+            report.checks = health.checks
+            return report
+        }
     }
 
     public func health() -> HealthReport {

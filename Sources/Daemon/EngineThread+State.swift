@@ -49,7 +49,8 @@ extension EngineThread {
         for key in changes.refused { logger.warning("\(key) cannot change while running; restart to apply it") }
     }
 
-    mutating func publishReport() {
+    @discardableResult
+    mutating func publishReport() -> StatusReport {
         SystemdNotifier.watchdog()
         var report = loop.report()
         report.version = Daemon.version
@@ -57,5 +58,6 @@ extension EngineThread {
         report.residentBytes = ProcessFigures.current().residentBytes
         let finished = report
         board.with { $0.report = finished }
+        return finished
     }
 }

@@ -22,6 +22,8 @@ struct EngineThread: ~Copyable {
     private let time = SystemTime()
     /// For each kind of passing trouble, when it may be logged again.
     private var quietUntil: [String: Duration] = [:]
+    private var refusedRecords = RefusalLog()
+    private var undeliverableRecords = RefusalLog()
 
     private static let reportInterval = Duration.milliseconds(500)
     /// A broker that is down is tried every second, and reported at this interval.
@@ -109,7 +111,7 @@ struct EngineThread: ~Copyable {
         try deliver { loop throws(DeliveryError) in try loop.drain() }
         queries.close()
         writer.close()
-        publishReport()
+        logRefusals(publishReport(), isLast: true)
         logger.info("stopped", metadata: ["model_version": "\(loop.engine.modelVersion)"])
     }
 
@@ -127,14 +129,22 @@ struct EngineThread: ~Copyable {
         switch notice {
         case .assigned, .released, .restoring:
             logger.info("\(notice)")
-        case .lost, .recordSkipped, .checkpointFailed, .endsEarly, .recreated, .wasCutOff:
+        case .lost, .checkpointFailed, .endsEarly, .recreated, .wasCutOff:
             logger.error("\(notice)")
+        case .recordSkipped:
+            // How many there are is said once a minute; one tells which and why.
+            if isDue(notice) { logger.error("\(notice)") }
         case .transientError, .transactionAborted, .transactionWaits, .producerReplaced, .rolledBack, .waitsForDisk:
-            let now = time.elapsed()
-            guard quietUntil[notice.kind].map({ $0 < now }) ?? true else { return }
-            quietUntil[notice.kind] = now + Self.quietTime
-            logger.warning("\(notice)")
+            if isDue(notice) { logger.warning("\(notice)") }
         }
+    }
+
+    /// Whether nothing of its kind was said lately.
+    private mutating func isDue(_ notice: DeliveryNotice) -> Bool {
+        let now = time.elapsed()
+        guard quietUntil[notice.kind].map({ $0 < now }) ?? true else { return false }
+        quietUntil[notice.kind] = now + Self.quietTime
+        return true
     }
 
     private mutating func reportIfDue() {
@@ -149,6 +159,16 @@ struct EngineThread: ~Copyable {
         }
         if let lastReport, now - lastReport < Self.reportInterval { return }
         lastReport = now
-        publishReport()
+        logRefusals(publishReport())
+    }
+
+    private mutating func logRefusals(_ report: StatusReport, isLast: Bool = false) {
+        let now = time.elapsed()
+        if let line = refusedRecords.line(report.deadLetters, now: now, isLast: isLast) {
+            logger.warning("records that cannot be used went to \(settings.topics.deadLetters): \(line)")
+        }
+        if let line = undeliverableRecords.line(["records": report.undeliverable], now: now, isLast: isLast) {
+            logger.error("the brokers refuse for good, given up: \(line)")
+        }
     }
 }

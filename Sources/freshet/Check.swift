@@ -24,7 +24,7 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let settings = try options.load()
-        print("\(options.config): the configuration is valid")
+        print("\(options.file ?? "without a file"): the configuration is valid")
         if connect { try probe(settings) }
     }
 

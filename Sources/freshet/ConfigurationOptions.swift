@@ -4,12 +4,17 @@ import Settings
 
 /// Where the configuration comes from; shared by the commands that need one.
 struct ConfigurationOptions: ParsableArguments {
-    @Option(help: "The configuration file.")
-    var config: String
+    @Option(help: "The configuration file; by default /etc/freshet/freshet.yaml, where it is there.")
+    var config: String?
 
     @OptionGroup var overrides: OverrideOptions
 
-    func load() throws -> Settings { try overrides.load(file: config) }
+    private static let installed = "/etc/freshet/freshet.yaml"
+
+    /// The file that is read; nil where every key has its default.
+    var file: String? { config ?? (FileManager.default.fileExists(atPath: Self.installed) ? Self.installed : nil) }
+
+    func load() throws -> Settings { try overrides.load(file: file) }
 }
 
 /// The same for commands that run without a file: the defaults hold then.

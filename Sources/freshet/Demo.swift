@@ -6,7 +6,7 @@ import Logging
 import ServiceLifecycle
 import Settings
 import Streaming
-import UnixSignals
+import Telemetry
 
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -35,23 +35,32 @@ struct Demo: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("freshet-demo-\(getpid())").path
-        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        let signals = StopSignals { Self.remove(Self.stateDirectory) }
+        try SystemLimits.prepare()
+        defer { Self.remove(Self.stateDirectory) }
         do {
-            try await run(stateDirectory: directory)
+            try await run(until: signals)
         } catch let error as DaemonError {
             throw fail("\(error)", code: error.exitCode)
         } catch let error as HTTPServiceError {
-            throw fail("\(error)", code: ExitStatus.internalError)
+            throw fail("\(error)", code: ExitStatus.restart)
         } catch let error as StreamingError {
             throw fail("\(error)", code: ExitStatus.unreachable)
         }
     }
 
-    private func run(stateDirectory: String) async throws {
+    private static let stateDirectory =
+        FileManager.default.temporaryDirectory.appendingPathComponent("freshet-demo-\(getpid())").path
+
+    /// Where there is nothing to remove, nothing was left.
+    private static func remove(_ directory: String) {
+        do { try FileManager.default.removeItem(atPath: directory) } catch {}
+    }
+
+    private func run(until signals: StopSignals) async throws {
         let broker = try EmbeddedBroker(brokers: 1)
         for topic in ["events", "recommendations", "events.dlq"] { try broker.createTopic(topic, partitions: 4) }
-        let settings = try loadSettings(broker, stateDirectory)
+        let settings = try loadSettings(broker)
         let traffic = try DemoTraffic(
             events: events, rate: rate, duration: .seconds(duration), bootstrapServers: broker.bootstrapServers)
         var logger = Logger(label: "freshet") { StreamLogHandler.standardError(label: $0) }
@@ -60,28 +69,33 @@ struct Demo: AsyncParsableCommand {
         let service = HTTPService(
             host: settings.http.host, port: settings.http.port, token: nil, service: daemon, logger: logger
         ) { _ in }
-        print("Kafka      \(broker.bootstrapServers)   kcat -b \(broker.bootstrapServers) -t recommendations -C")
-        print("HTTP       http://\(http)   curl http://\(http)/v1/status")
+        print("Kafka      \(broker.bootstrapServers)")
+        print("           kcat -b \(broker.bootstrapServers) -t recommendations -C -q -o -1 -e")
+        print("HTTP       http://\(http)")
+        print("           curl http://\(http)/v1/status")
         print("traffic    \(traffic.description)\n")
 
+        fflush(nil)
+        let services: [any Service] = [
+            signals, service, daemon, DemoScreen(daemon: daemon, traffic: traffic, duration: .seconds(duration)),
+        ]
+        // Whoever ends first, however it ends, ends the demo.
         let group = ServiceGroup(
             configuration: .init(
-                services: [
-                    .init(service: service),
-                    .init(service: daemon, successTerminationBehavior: .gracefullyShutdownGroup),
+                services: services.map {
                     .init(
-                        service: DemoScreen(daemon: daemon, traffic: traffic, duration: .seconds(duration)),
-                        successTerminationBehavior: .gracefullyShutdownGroup),
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                        service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup)
+                },
+                logger: logger))
         traffic.start()
+        defer { traffic.stop() }
         try await group.run()
-        traffic.stop()
-        print("\n" + DemoScreen.summary(daemon.status(), sent: traffic.sent))
+        print("\n" + DemoText(report: daemon.status(), rate: 0, p99: nil, sent: traffic.sent).summary(width: Terminal.size.columns))
         withExtendedLifetime(broker) {}
     }
 
-    private func loadSettings(_ broker: EmbeddedBroker, _ stateDirectory: String) throws -> Settings {
+    private func loadSettings(_ broker: EmbeddedBroker) throws -> Settings {
         do throws(SettingsError) {
             return try Settings.load(
                 file: nil, environment: [:],
@@ -90,7 +104,7 @@ struct Demo: AsyncParsableCommand {
                     // The embedded broker holds a connection for the whole of an empty fetch, and waits a
                     // session out at each rebalance.
                     "kafka.properties.fetch.wait.max.ms=10", "kafka.properties.session.timeout.ms=6000",
-                    "state.directory=\(stateDirectory)", "http.listen=\(http)", "model.max_items=200000",
+                    "state.directory=\(Self.stateDirectory)", "http.listen=\(http)", "model.max_items=200000",
                 ])
         } catch {
             throw fail("\(error)", code: ExitStatus.usage)

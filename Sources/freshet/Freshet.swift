@@ -28,3 +28,8 @@ enum ExitStatus {
     static let internalError = Recovery.reportBug.exitCode
     static let configuration = Recovery.reconfigure.exitCode
 }
+
+extension ExitStatus {
+    /// What a new start heals: systemd tries again.
+    static let restart: Int32 = 75
+}

@@ -10,6 +10,7 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs the daemon: Kafka in, online learning, recommendations out, HTTP.",
         discussion: """
+            Without --config it reads /etc/freshet/freshet.yaml; where that is not there, the defaults hold.
             Drains, checkpoints and exits 0 on SIGTERM and SIGINT; reads its configuration again on SIGHUP.
 
             Example: freshet run --config /etc/freshet/freshet.yaml --set kafka.bootstrap_servers=broker:9092
@@ -18,32 +19,38 @@ struct Run: AsyncParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() async throws {
+        let signals = StopSignals()
+        try SystemLimits.prepare()
         let settings = try options.load()
         var logger = Logger(label: "freshet") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = Logger.Level(rawValue: settings.log.level) ?? .info
         let log = logger
+        if options.file == nil { log.notice("there is no configuration file: what is not set has its default") }
         let daemon = Daemon(settings, logger: log)
         let http = HTTPService(
             host: settings.http.host, port: settings.http.port, token: settings.http.token, service: daemon,
             logger: log
-        ) { port in log.info("listening", metadata: ["address": "http://\(settings.http.host):\(port)"]) }
+        ) { port in log.info("listening", metadata: ["address": "http://\(settings.http.authority(port: port))"]) }
         let reload = ReloadService(daemon: daemon, options: options, logger: log)
         var httpLogger = log
         httpLogger.logLevel = max(.notice, log.logLevel)
         let group = ServiceGroup(
             configuration: .init(
                 services: [
+                    .init(service: signals, successTerminationBehavior: .gracefullyShutdownGroup),
                     .init(service: reload, successTerminationBehavior: .ignore),
                     .init(service: http, failureTerminationBehavior: .gracefullyShutdownGroup),
                     .init(
                         service: daemon, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup),
                 ],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: httpLogger))
+                logger: httpLogger))
         do {
             try await group.run()
         } catch let error as DaemonError {
             throw fail("\(error)", code: error.exitCode)
+        } catch let error as HTTPServiceError {
+            throw fail("\(error)", code: ExitStatus.restart)
         } catch {
             throw fail("\(error)", code: ExitStatus.internalError)
         }

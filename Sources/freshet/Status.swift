@@ -23,6 +23,10 @@ struct Status: AsyncParsableCommand {
     func validate() throws {
         guard let address = URL(string: url), address.scheme == "http" || address.scheme == "https", address.host != nil
         else { throw ValidationError("--url is \(url), not http://HOST:PORT") }
+        // URLSession on Linux connects to no bare IPv6 address.
+        guard address.host?.contains(":") != true else {
+            throw ValidationError("--url is \(url): give the IPv6 address a name, as http://localhost:PORT, or ask curl -g \(url)/v1/status")
+        }
     }
 
     func run() async throws {
@@ -46,10 +50,12 @@ struct Status: AsyncParsableCommand {
     }
 
     private func token(_ path: String) throws -> String {
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8), let line = text.split(separator: "\n").first else {
+        // As the daemon reads it: the end of a line is written in several ways.
+        let line = FileManager.default.contents(atPath: path)?.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+        guard let line, !line.isEmpty else {
             throw fail("the token file \(path) cannot be read or is empty", code: ExitStatus.configuration)
         }
-        return String(line)
+        return String(decoding: line, as: UTF8.self)
     }
 }
 
@@ -75,6 +81,8 @@ struct StatusText {
             row("to list", latency(report.recommend)),
             row("to learn", latency(report.train)),
         ]
+        for check in report.checks where !check.passed { lines.append(row("NOT READY", "\(check.name): \(check.detail)")) }
+        if report.undeliverable > 0 { lines.append(row("GIVEN UP", "\(report.undeliverable) records that the brokers never take")) }
         if report.lostRecords > 0 { lines.append(row("LOST", "\(report.lostRecords) records were gone before they were read")) }
         if report.partitionsWaitingForDisk > 0 {
             lines.append(row("DISK FULL", "\(report.partitionsWaitingForDisk) partitions wait until it can be written where reading begins"))
@@ -99,7 +107,9 @@ struct StatusText {
     }
 
     private var lag: String {
-        let records = report.partitions.compactMap(\.lagRecords).reduce(0, +)
+        guard let records = report.lagRecords else {
+            return report.partitions.isEmpty ? "unknown: no partition is assigned" : "unknown: Kafka is not reached"
+        }
         return "\(records) records" + (report.consumerLagSeconds.map { String(format: ", %.1f s", $0) } ?? "")
     }
 

@@ -104,7 +104,7 @@ struct Train: ParsableCommand {
         try store.write(trainer.takeCheckpoint())
         print(
             "\(state): \(configuration.encoder.rawValue), version \(trainer.modelVersion), \(trainer.itemCount) items, "
-                + "\(trainer.userCount) users; freshet run --set state.directory=\(state) goes on from it")
+                + "\(trainer.userCount) users; \(continuation) goes on from it")
     }
 
     /// Trains until there is no better epoch; the best one is written, and the trainer left with it.
@@ -146,9 +146,29 @@ struct Train: ParsableCommand {
 
     private func engineConfiguration() throws -> EngineConfiguration {
         var options = options
-        if let model { options.overrides.overrides.append("model.encoder=\(model)") }
-        if let learningRate { options.overrides.overrides.append("learning.rate=\(learningRate)") }
-        if let seed { options.overrides.overrides.append("learning.seed=\(seed)") }
+        options.overrides.overrides = overrides
         return EngineConfiguration(try options.load())
+    }
+
+    /// Everything that differs from the file, as `--set` takes it.
+    private var overrides: [String] {
+        var overrides = options.overrides.overrides
+        if let model { overrides.append("model.encoder=\(model)") }
+        if let learningRate { overrides.append("learning.rate=\(learningRate)") }
+        if let seed { overrides.append("learning.seed=\(seed)") }
+        return overrides
+    }
+
+    /// The command that goes on from the state: with another configuration it would not fit.
+    private var continuation: String {
+        let file = options.config.map { ["--config", $0] } ?? []
+        let settings = (overrides + ["state.directory=\(state)"]).flatMap { ["--set", $0] }
+        return (["freshet", "run"] + file + settings).map(Self.quoted).joined(separator: " ")
+    }
+
+    /// As a shell reads it back.
+    private static func quoted(_ word: String) -> String {
+        guard word.contains(where: { !($0.isASCII && ($0.isLetter || $0.isNumber) || "/._-=:,+@%".contains($0)) }) else { return word }
+        return "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
 }

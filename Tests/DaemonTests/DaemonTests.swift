@@ -40,6 +40,22 @@ import Testing
         #expect(try !keeps(["learning.reproducible=true"]))
     }
 
+    @Test func refusedRecordsAreSaidAtOnceAndThenOnceAMinute() {
+        var log = RefusalLog()
+        #expect(log.line([:], now: .zero) == nil)
+        #expect(log.line(["not_json": 3], now: .seconds(1)) == "3 not_json")
+        // Ten thousand more of a reason that is known wait; a new reason does not, and takes them along.
+        #expect(log.line(["not_json": 10_003], now: .seconds(2)) == nil)
+        #expect(log.line(["not_json": 10_003, "missing_item": 1], now: .seconds(3)) == "1 missing_item, 10000 not_json")
+        #expect(log.line(["not_json": 10_005, "missing_item": 1], now: .seconds(62)) == nil)
+        #expect(log.line(["not_json": 10_005, "missing_item": 1], now: .seconds(63)) == "2 not_json")
+        // Where there is nothing new nothing is said, however long it lasts; the last word keeps nothing back.
+        #expect(log.line(["not_json": 10_005, "missing_item": 1], now: .seconds(1000)) == nil)
+        #expect(log.line(["not_json": 10_006, "missing_item": 1], now: .seconds(1001)) == "1 not_json")
+        #expect(log.line(["not_json": 10_007, "missing_item": 1], now: .seconds(1002), isLast: true) == "1 not_json")
+        #expect(log.line(["records": 0], now: .seconds(5000)) == nil)
+    }
+
     @Test func everyEndHasItsExitCode() {
         let kafka = { StreamingError.kafka(name: "n", detail: "d", recovery: $0) }
         let transaction = { DaemonError(.transaction(TransactionError(recovery: $0, name: "n", detail: ""))) }

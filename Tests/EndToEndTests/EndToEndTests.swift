@@ -186,7 +186,6 @@ import Testing
             #expect(result.code == 78)
             for text in ["line 2: kafka.group", "line 4: model.dimensions", "line 6: http.listen"] { #expect(result.errors.contains(text)) }
         }
-        #expect(try Executable.run(["run"]).code == 64)
         #expect(try Executable.run(["fly"]).code == 64)
         #expect(try Executable.run(["--help"]).code == 0)
         #expect(try Executable.run(["check", "--config", "/nowhere.yaml"]).code == 78)

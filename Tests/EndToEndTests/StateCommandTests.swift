@@ -130,6 +130,23 @@ import Testing
         #expect(try files(cluster.stateDirectory)["state.sqlite"] == before)
     }
 
+    /// Kafka away, a token file as Windows writes it: the status says what is, and claims no lag.
+    @Test func theStatusWithoutABrokerClaimsNothing() async throws {
+        let cluster = try Cluster()
+        try #require(cluster.broker).setBroker(1, isUp: false)
+        let port = try EndToEndTests.freePort()
+        let token = FileManager.default.temporaryDirectory.appendingPathComponent("token-\(UUID().uuidString)").path
+        try "secret\r\n".write(toFile: token, atomically: true, encoding: .utf8)
+        defer { do { try FileManager.default.removeItem(atPath: token) } catch {} }
+        let daemon = try Executable(cluster.arguments(port: port, extra: ["http.token_file=\(token)"]))
+        #expect(try await EndToEndTests.wait(port, "/livez", for: 200))
+        let status = try Executable.run(["status", "--url", "http://127.0.0.1:\(port)", "--token-file", token])
+        #expect(status.code == 0, "\(status.errors)")
+        for words in ["lag          unknown", "NOT READY    kafka: not reached yet"] { #expect(status.output.contains(words), "\(status.output)") }
+        #expect(!status.output.contains("lag          0"))
+        #expect(daemon.drain() == 0)
+    }
+
     @Test func aDaemonThatIsNotThereIsASentence() throws {
         let result = try Executable.run(["status", "--url", "http://127.0.0.1:\(try EndToEndTests.freePort())"])
         #expect(result.code == 69)

@@ -22,7 +22,7 @@ build: packages swift
 # Numeric code is slow without optimization: the tests are built as the product is, in a folder of their
 # own, because what can be tested is compiled otherwise than what is shipped. Valgrind counts what an event costs in
 # instructions.
-test: PACKAGES += binutils valgrind
+test: PACKAGES += binutils curl kcat valgrind
 test: packages swift
 	swift test -c release -Xswiftc -enable-testing --scratch-path .build-test
 
@@ -55,7 +55,13 @@ fuzz: packages swift
 
 install:
 	install -D -m 755 .build/release/freshet $(DESTDIR)$(PREFIX)/bin/freshet
-	install -D -m 644 config/freshet.yaml $(DESTDIR)/etc/freshet/freshet.yaml
+	@# An edited configuration stays; the new one goes beside it, to be compared.
+	@target=$(DESTDIR)/etc/freshet/freshet.yaml; \
+	if [ ! -e $$target ] || cmp -s config/freshet.yaml $$target; then \
+		install -D -m 644 config/freshet.yaml $$target && rm -f $$target.new; \
+	else \
+		install -D -m 644 config/freshet.yaml $$target.new && echo "$$target is kept; this version's is $$target.new"; \
+	fi
 	install -D -m 644 systemd/freshet.service $(DESTDIR)/lib/systemd/system/freshet.service
 
 clean:

@@ -11,7 +11,7 @@ FUZZ_TARGETS ?= event configuration state query session headers starts
 # What the package links against; installed where missing.
 PACKAGES = librdkafka-dev libsimdjson-dev libsqlite3-dev libsystemd-dev zlib1g-dev pkg-config
 
-.PHONY: demo test test-neon build bench fuzz install clean packages swift
+.PHONY: demo test test-neon test-ubsan build bench fuzz install clean packages swift
 
 demo: build
 	.build/release/freshet demo --duration $(DURATION) $(DEMO_ARGS)
@@ -33,6 +33,16 @@ test-neon: packages swift
 	clang --target=aarch64-linux-gnu -O2 -static -Wall -Wextra -ISources/CKernels/include -I/usr/aarch64-linux-gnu/include \
 		-B/usr/aarch64-linux-gnu/bin Sources/CKernels/*.c Tests/Emulated/packed_kernels.c -lm -o .build-test/packed_kernels
 	qemu-aarch64-static -cpu max .build-test/packed_kernels
+
+# The C kernels with clang's sanitizer of undefined behaviour: on values that have no integer, and beside the plain ones.
+UBSAN = clang -O1 -g -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all -Wall -Wextra -ISources/CKernels/include
+
+test-ubsan: packages swift
+	mkdir -p .build-ubsan
+	$(UBSAN) Sources/CKernels/*.c Tests/Sanitized/odd_values.c -lm -o .build-ubsan/odd_values
+	.build-ubsan/odd_values
+	$(UBSAN) Sources/CKernels/*.c Tests/Emulated/packed_kernels.c -lm -o .build-ubsan/packed_kernels
+	.build-ubsan/packed_kernels
 
 # One JSON object a line; BENCH="exact_top20 train" for some.
 bench: packages swift
@@ -65,7 +75,7 @@ install:
 	install -D -m 644 systemd/freshet.service $(DESTDIR)/lib/systemd/system/freshet.service
 
 clean:
-	rm -rf .build .build-test .build-fuzz
+	rm -rf .build .build-test .build-fuzz .build-ubsan
 
 swift:
 	@command -v swift >/dev/null || { echo "swift is not on the PATH: install Swift 6.3 from https://www.swift.org/install" >&2; exit 1; }

@@ -21,7 +21,7 @@ static inline void score_block(const kn_packed_table *table, const kn_packed_que
     const uint8_t *values = block_values(table, block);
     int32x4_t sums[QUARTER] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
     for (size_t group = 0; group < table->groups; group++) {
-        const int8x16_t q = vreinterpretq_s8_s32(vld1q_dup_s32((const int32_t *)(query->values + group * KN_GROUP_COLUMNS)));
+        const int8x16_t q = vreinterpretq_s8_s32(vdupq_n_s32(query_four(query, group)));
         for (size_t part = 0; part < QUARTER; part++) {
             const uint8x16_t w = vld1q_u8(values + group * 64 + part * 16);
             sums[part] = vdotq_s32(sums[part], vreinterpretq_s8_u8(veorq_u8(w, vdupq_n_u8(128))), q);

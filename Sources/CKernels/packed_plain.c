@@ -54,13 +54,14 @@ static void top_scores(const float *scores, size_t n, const kn_top_list *list) {
 }
 
 static int32_t peak(size_t rounds) {
-    int32_t sums[KN_BLOCK_ROWS] = {0};
+    // Unsigned: some hundred rounds are more than 31 bits.
+    uint32_t sums[KN_BLOCK_ROWS] = {0};
     for (size_t round = 0; round < rounds; round++)
         for (size_t product = 0; product < KN_PEAK_PRODUCTS; product++)
-            sums[product % KN_BLOCK_ROWS] += (int32_t)(product & 255) * (int8_t)(round & 127);
-    int32_t sum = 0;
+            sums[product % KN_BLOCK_ROWS] += (uint32_t)(product & 255) * (uint32_t)(round & 127);
+    uint32_t sum = 0;
     for (size_t row = 0; row < KN_BLOCK_ROWS; row++) sum ^= sums[row];
-    return sum;
+    return (int32_t)(sum & INT32_MAX);
 }
 
 void kn_pack_block(const int8_t *rows, size_t stride, size_t groups, uint8_t *values) {

@@ -24,7 +24,10 @@ import Testing
         var commands: [String] = []
         var isOpen = false
         var isRecord = false
+        var isDrawing = false
         for line in try readme().components(separatedBy: "\n") {
+            if line.hasPrefix("```") { isDrawing.toggle() }
+            if isDrawing { continue }
             guard line.hasPrefix("    ") else {
                 (isOpen, isRecord) = (false, false)
                 continue

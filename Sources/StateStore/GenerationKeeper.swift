@@ -59,6 +59,8 @@ public final class GenerationKeeper: Sendable {
     /// - Parameter timeout: what is waited for the copy under way.
     public func close(timeout: Duration) {
         guard underway.wait(timeout: .now() + timeout / .seconds(1)) == .success else { return }
+        // The copy was a reader of the log while the last checkpoint was written.
+        store.emptyLog()
         let isSmall = StateFile.length(store.directory + "/" + StateStore.fileName) <= Self.closingBytesMax
         guard isSmall, start(.now, isDue: { $0.isErasureDue && !$0.isRunning }) else { return }
         copy()

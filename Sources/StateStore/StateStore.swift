@@ -121,6 +121,11 @@ public final class StateStore: Sendable {
         return emptyLog(database)
     }
 
+    /// Empties the log, where a checkpoint could not because somebody was reading beside.
+    func emptyLog() {
+        if case .writing(let database) = access { _ = emptyLog(database) }
+    }
+
     /// Moves the log into the file and cuts it off, where nobody reads it. What it holds is of no more use, and may be
     /// of users who were forgotten. What fails here is tried again after the next checkpoint: this one is durable.
     private func emptyLog(_ database: DatabaseQueue) -> Bool {

@@ -1,11 +1,13 @@
 import CKernels
 import Glibc
+import Synchronization
 
 /// Values that end where a page begins that nobody may touch: a kernel that reads or writes one
 /// element too many dies. Starts are unaligned, as the lengths have it.
 ///
-/// The memory is never returned: an optimizer may end the object before the last use of its pointer,
-/// and the process of a test is short.
+/// The memory outlives the object: an optimizer may end that before the last use of its pointer. It is returned when
+/// `keptMax` newer buffers were made, more than tests that run at once use: each takes two of the mappings that the
+/// kernel allows a process (`vm.max_map_count`, 65,530), and the tests make more than that.
 struct GuardedBuffer<Element: BitwiseCopyable> {
     let start: UnsafeMutablePointer<Element>
     let count: Int
@@ -19,11 +21,33 @@ struct GuardedBuffer<Element: BitwiseCopyable> {
             mapped != MAP_FAILED, mprotect(mapped + used, Self.page, PROT_NONE) == 0
         else { preconditionFailure("no memory for a guarded buffer") }
         let first = mapped + used - values.count * MemoryLayout<Element>.stride
+        GuardedMappings.keep(mapped, used + Self.page)
         start = first.bindMemory(to: Element.self, capacity: max(1, values.count))
         start.initialize(from: values, count: values.count)
     }
 
     var values: [Element] { Array(UnsafeBufferPointer(start: start, count: count)) }
+}
+
+/// The newest mappings of all tests.
+enum GuardedMappings {
+    private static let keptMax = 12_000
+    private static let ring = Mutex<(mappings: [(address: UInt, size: Int)], next: Int)>(([], 0))
+
+    static func keep(_ start: UnsafeMutableRawPointer, _ size: Int) {
+        let new = (address: UInt(bitPattern: start), size: size)
+        let oldest: (address: UInt, size: Int)? = ring.withLock { ring in
+            guard ring.mappings.count == keptMax else {
+                ring.mappings.append(new)
+                return nil
+            }
+            let oldest = ring.mappings[ring.next]
+            ring.mappings[ring.next] = new
+            ring.next = (ring.next + 1) % keptMax
+            return oldest
+        }
+        if let oldest { munmap(UnsafeMutableRawPointer(bitPattern: oldest.address), oldest.size) }
+    }
 }
 
 /// SplitMix64, so that every run tests the same numbers.

@@ -33,6 +33,18 @@ public enum DaemonError: Error, Sendable {
     }
 
     public var exitCode: Int32 { recovery.exitCode }
+
+    /// Without what must not be told of the properties that Kafka's client was made with.
+    func cleaned(by redaction: Redaction) -> DaemonError {
+        switch self {
+        case .streaming(.kafka(let name, let detail, let recovery)):
+            return .streaming(.kafka(name: name, detail: redaction.clean(detail), recovery: recovery))
+        case .transaction(var error):
+            error.detail = redaction.clean(error.detail)
+            return .transaction(error)
+        default: return self
+        }
+    }
 }
 
 extension DaemonError: CustomStringConvertible {

@@ -16,6 +16,8 @@ struct EngineThread: ~Copyable {
     let queries: QueryQueue
     let logger: Logger
     let writer: CheckpointWriter
+    /// Of what Kafka's client says.
+    private let redaction: Redaction
     var loop: DeliveryLoop<KafkaWorld>
 
     private var lastReport: Duration?
@@ -57,6 +59,7 @@ struct EngineThread: ~Copyable {
             throw .decoder
         }
         self.settings = settings
+        redaction = Redaction(settings.kafka.properties)
         self.board = board
         self.queries = queries
         self.logger = logger
@@ -122,20 +125,20 @@ struct EngineThread: ~Copyable {
         var failure: DeliveryError?
         do throws(DeliveryError) { try body(&loop) } catch { failure = error }
         for notice in loop.takeNotices() { log(notice) }
-        if let failure { throw DaemonError(failure) }
+        if let failure { throw DaemonError(failure).cleaned(by: redaction) }
     }
 
     private mutating func log(_ notice: DeliveryNotice) {
         switch notice {
         case .assigned, .released, .restoring:
-            logger.info("\(notice)")
+            logger.info("\(redaction.clean("\(notice)"))")
         case .lost, .checkpointFailed, .endsEarly, .recreated, .wasCutOff:
-            logger.error("\(notice)")
+            logger.error("\(redaction.clean("\(notice)"))")
         case .recordSkipped:
             // How many there are is said once a minute; one tells which and why.
-            if isDue(notice) { logger.error("\(notice)") }
+            if isDue(notice) { logger.error("\(redaction.clean("\(notice)"))") }
         case .transientError, .transactionAborted, .transactionWaits, .producerReplaced, .rolledBack, .waitsForDisk:
-            if isDue(notice) { logger.warning("\(notice)") }
+            if isDue(notice) { logger.warning("\(redaction.clean("\(notice)"))") }
         }
     }
 

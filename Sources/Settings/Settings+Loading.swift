@@ -2,20 +2,31 @@ internal import Events
 internal import Foundation
 
 extension Settings {
+    /// What a file without a key stands for.
+    public enum EmptyFile: Sendable {
+        case isDefaults
+        /// While a daemon runs it is a file that is being written, not the wish to go back to every default.
+        case isRefused
+    }
+
     /// Loads the configuration: `--set` before environment before file before default.
     ///
+    /// - Parameter check: what others, who know what is behind a key, find wrong with the whole; called once it is read.
     /// - Throws: `SettingsError.invalid` with every problem at once.
     public static func load(
-        file: String?, environment: [String: String], overrides: [String]
+        file: String?, environment: [String: String], overrides: [String], emptyFile: EmptyFile = .isDefaults,
+        check: (Settings) -> [(key: String, message: String)] = { _ in [] }
     ) throws(SettingsError) -> Settings {
         var document = SettingsDocument()
         if let file { try document.read(file: file) }
+        if let file, emptyFile == .isRefused, document.isEmpty { throw .empty(path: file) }
         document.read(environment: environment, known: allKeys)
         document.read(overrides: overrides)
         var reader = SettingsReader(document)
         var settings = read(&reader)
         if let directory = environment["STATE_DIRECTORY"], !directory.isEmpty { settings.state.directory = directory }
         reader.reportUnknownKeys()
+        for problem in check(settings) { reader.report(problem.key, problem.message) }
         guard reader.problems.isEmpty else {
             throw .invalid(reader.problems.sorted { ($0.line ?? Int.max, $0.key) < ($1.line ?? Int.max, $1.key) })
         }
@@ -94,6 +105,9 @@ extension Settings {
             reader.optionalText("kafka.transactional_id") ?? kafka.groupID + "-" + kafka.clientID
         kafka.properties = reader.map("kafka.properties")
         if let file = reader.optionalText("kafka.sasl_password_file") {
+            if kafka.properties["sasl.password"] != nil {
+                reader.report("kafka.sasl_password_file", "and sasl.password among kafka.properties name the same: leave one out")
+            }
             kafka.properties["sasl.password"] = secret(file, "kafka.sasl_password_file", &reader)
         }
         return kafka
@@ -118,6 +132,7 @@ extension Settings {
         topics.deadLetters = reader.text("topics.dead_letters", default: "events.dlq")
         topics.sessions = reader.optionalText("topics.sessions")
         topics.createsTopics = reader.flag("topics.create", default: true)
+        for problem in topics.problems() { reader.report(problem.key, problem.message) }
         return topics
     }
 
@@ -197,9 +212,12 @@ extension Settings {
     private static func secret(_ path: String, _ key: String, _ reader: inout SettingsReader) -> String {
         let path = SettingsReader.expanded(path)
         guard let data = FileManager.default.contents(atPath: path) else {
-            reader.report(key, "\(path) cannot be read")
+            // Its name may be the secret itself, given in the wrong place.
+            reader.report(key, "names no file that can be read: it is the name of a file, whose first line is the secret")
             return ""
         }
+        // Another secret in the same file is a change, too; only its hash is compared.
+        reader.noteContent(of: key, hash: data.hashValue)
         return String(decoding: data.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }, as: UTF8.self)
     }
 }

@@ -1,3 +1,4 @@
+internal import Events
 internal import Foundation
 internal import Yams
 
@@ -17,7 +18,11 @@ struct SettingsDocument {
     }
 
     private(set) var entries: [String: Entry] = [:]
+    /// Lines of what stands in a map of the user's own names, by `section.map.name`.
+    private(set) var mapLines: [String: Int] = [:]
     private(set) var problems: [SettingsProblem] = []
+
+    var isEmpty: Bool { entries.isEmpty && problems.isEmpty }
 
     /// Keys whose value is a map of the user's own names.
     private static let mapKeys: Set<String> = ["kafka.properties", "learning.event_weights"]
@@ -43,28 +48,53 @@ struct SettingsDocument {
             guard let root = try Yams.compose(yaml: text) else { return }
             collect(root, key: "", depth: 0)
         } catch let error as YamlError {
-            throw .invalid([SettingsProblem(key: path, line: nil, message: "\(error)")])
+            throw .invalid([Self.problem(error, path: path)])
         } catch {
-            throw .unreadable(path: path, reason: "\(error)")
+            throw .unreadable(path: path, reason: "it is not YAML")
         }
     }
 
-    /// Reads `FRESHET_SECTION_NAME` variables for the keys in `known`.
+    /// What is wrong and where, without the text around it: that may be a secret.
+    private static func problem(_ error: YamlError, path: String) -> SettingsProblem {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+            SettingsProblem(key: path, line: mark.line, message: "is not YAML at column \(mark.column): \(problem)")
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            SettingsProblem(
+                key: path, line: context.mark.line,
+                message: "names \(duplicates.map(printable).joined(separator: ", ")) twice in one section")
+        case .reader(let problem, _, _, _):
+            SettingsProblem(key: path, line: nil, message: "holds what YAML does not take: \(problem)")
+        default: SettingsProblem(key: path, line: nil, message: "is not YAML")
+        }
+    }
+
+    /// As much of a name as can be one: where a space or a quote was left out, a value is part of it.
+    static func printable(_ name: String) -> String {
+        let start = name.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+        return start.count == name.count ? name : start + "…"
+    }
+
+    /// Reads `FRESHET_SECTION_NAME` variables for the keys in `known`, and reports others of that prefix.
     mutating func read(environment: [String: String], known: [String]) {
         let names = Dictionary(
-            known.map { ("FRESHET_" + $0.uppercased().replacingOccurrences(of: ".", with: "_"), $0) },
+            known.map { (EnvironmentNames.prefix + $0.uppercased().replacingOccurrences(of: ".", with: "_"), $0) },
             uniquingKeysWith: { first, _ in first })
-        for (name, value) in environment.sorted(by: { $0.key < $1.key }) {
-            guard let key = names[name] else { continue }
-            entries[key] = Entry(content: .scalar(value), line: nil)
+        for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix(EnvironmentNames.prefix) {
+            if let key = names[name] {
+                entries[key] = Entry(content: .scalar(value), line: nil)
+            } else if !EnvironmentNames.isForeign(name, value: value) {
+                let hint = EditDistance.nearest(to: name, among: names.keys).map { "; did you mean \($0)?" } ?? ""
+                report(name, nil, "is a variable that no key of the configuration has\(hint)")
+            }
         }
     }
 
     /// Reads `key=value` words.
     mutating func read(overrides: [String]) {
-        for word in overrides {
+        for (place, word) in overrides.enumerated() {
             guard let separator = word.firstIndex(of: "="), separator != word.startIndex else {
-                problems.append(SettingsProblem(key: "--set \(word)", line: nil, message: "is not key=value"))
+                report("--set number \(place + 1)", nil, "is not key=value")
                 continue
             }
             let key = String(word[..<separator])
@@ -83,12 +113,9 @@ struct SettingsDocument {
     private mutating func collect(_ node: Node, key: String, depth: Int) {
         let line = node.mark?.line
         switch node {
-        case .scalar(let scalar):
-            if key.isEmpty {
-                problems.append(SettingsProblem(key: "the file", line: line, message: "is not a map of sections"))
-            } else if node.null == nil {
-                set(key, .scalar(scalar.string), line)
-            }
+        case .scalar where node.null != nil: break
+        case .scalar where key.isEmpty: report("the file", line, "is not a map of sections")
+        case .scalar(let scalar): set(key, .scalar(scalar.string), line)
         case .sequence(let sequence):
             let words = sequence.compactMap { $0.scalar?.string }
             if words.count == sequence.count { set(key, .list(words), line) } else { report(key, line, "is not a list of words") }
@@ -97,7 +124,10 @@ struct SettingsDocument {
         case .mapping(let mapping):
             guard depth < Self.depthMax else { return report(key, line, "is nested too deep") }
             for (name, value) in mapping {
-                guard let name = name.scalar?.string else { continue }
+                guard let name = name.scalar?.string else {
+                    report(key.isEmpty ? "the file" : key, name.mark?.line ?? line, "has a key that is not a word")
+                    continue
+                }
                 collect(value, key: key.isEmpty ? name : key + "." + name, depth: depth + 1)
             }
         case .alias:
@@ -108,11 +138,15 @@ struct SettingsDocument {
     private mutating func collectMap(_ mapping: Node.Mapping, key: String, _ line: Int?) {
         var map: [String: String] = [:]
         for (name, value) in mapping {
-            guard let name = name.scalar?.string, let value = value.scalar?.string else {
-                report(key, line, "is not a map of words")
+            guard let word = name.scalar?.string, let text = value.scalar?.string else {
+                report(key, name.mark?.line ?? line, "is not a map of words")
                 continue
             }
-            map[name] = value
+            mapLines[key + "." + word] = name.mark?.line
+            if value.null != nil, value.scalar?.style == .plain {
+                report(key + "." + Self.printable(word), name.mark?.line, "has no value")
+            }
+            map[word] = text
         }
         set(key, .map(map), line)
     }
@@ -121,7 +155,7 @@ struct SettingsDocument {
         entries[key] = Entry(content: content, line: line)
     }
 
-    private mutating func report(_ key: String, _ line: Int?, _ message: String) {
+    mutating func report(_ key: String, _ line: Int?, _ message: String) {
         problems.append(SettingsProblem(key: key, line: line, message: message))
     }
 }

@@ -22,6 +22,8 @@ extension SettingsProblem: CustomStringConvertible {
 /// Why there are no settings.
 public enum SettingsError: Error, Equatable, Sendable {
     case unreadable(path: String, reason: String)
+    /// The file says nothing, where that cannot be meant.
+    case empty(path: String)
     /// All problems at once, in the order of the file.
     case invalid([SettingsProblem])
 }
@@ -31,6 +33,8 @@ extension SettingsError: CustomStringConvertible {
         switch self {
         case .unreadable(let path, let reason):
             "the configuration \(path) cannot be read: \(reason)"
+        case .empty(let path):
+            "the configuration \(path) is empty: for the defaults write the keys that have them"
         case .invalid(let problems):
             problems.map(\.description).joined(separator: "\n")
         }

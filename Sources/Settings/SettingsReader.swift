@@ -1,3 +1,5 @@
+internal import Events
+
 /// Takes values out of a document by key, checks each, and gathers every problem on the way.
 struct SettingsReader {
     private let document: SettingsDocument
@@ -77,6 +79,7 @@ struct SettingsReader {
         switch document.entries[key]?.content {
         case nil: break
         case .list(let given)?: words = given
+        case .scalar("")?: report(key, "is empty: write [] for nothing")
         case .scalar(let word)?:
             let inner = word.hasPrefix("[") && word.hasSuffix("]") ? String(word.dropFirst().dropLast()) : word
             words = inner.split(separator: ",").map { $0.trimmingSpaces() }
@@ -96,7 +99,7 @@ struct SettingsReader {
         rendered[key] = ""
         guard let content = document.entries[key]?.content else { return [:] }
         guard case .map(let map) = content else {
-            if content != .scalar("{}") { report(key, "is not a map") }
+            if content != .scalar("{}") { report(key, "is not a map: write one in the file, or --set \(key).NAME=VALUE") }
             return [:]
         }
         // The values may be secrets: only their hash is compared.
@@ -105,14 +108,17 @@ struct SettingsReader {
     }
 
     mutating func report(_ key: String, _ message: String) {
-        problems.append(SettingsProblem(key: key, line: document.entries[key]?.line, message: message))
+        let line = document.entries[key]?.line ?? document.mapLines[key]
+        problems.append(SettingsProblem(key: SettingsDocument.printable(key), line: line, message: message))
     }
+
+    /// What stands behind a key is part of what is compared.
+    mutating func noteContent(of key: String, hash: Int) { rendered[key, default: ""] += " \(hash)" }
 
     /// Reports every key of the document that nobody asked for. Call last.
     mutating func reportUnknownKeys() {
         for key in document.entries.keys.sorted() where !knownKeys.contains(key) {
-            let near = knownKeys.min { Self.distance($0, key) < Self.distance($1, key) }
-            let hint = near.flatMap { Self.distance($0, key) <= 3 ? "; did you mean \($0)?" : nil } ?? ""
+            let hint = EditDistance.nearest(to: key, among: knownKeys).map { "; did you mean \($0)?" } ?? ""
             report(key, "is not a key of the configuration\(hint)")
         }
     }
@@ -148,22 +154,6 @@ struct SettingsReader {
             return .seconds(number * seconds)
         }
         return nil
-    }
-
-    /// Edits from one key to another (Levenshtein 1966), for suggestions.
-    private static func distance(_ left: String, _ right: String) -> Int {
-        let right = Array(right)
-        var row = Array(0...right.count)
-        for (i, letter) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for j in right.indices {
-                let cost = min(row[j] + 1, row[j + 1] + 1, diagonal + (letter == right[j] ? 0 : 1))
-                diagonal = row[j + 1]
-                row[j + 1] = cost
-            }
-        }
-        return row[right.count]
     }
 }
 

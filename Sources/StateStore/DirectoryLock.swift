@@ -1,5 +1,11 @@
 internal import Glibc
 
+extension StateStore {
+    /// Where a file would become larger than this process may make one, the system kills it unless it says that it does
+    /// not mind (setrlimit(2), RLIMIT_FSIZE): then the write fails, as on a full disk. For the whole process, once.
+    public static func ignoreFileSizeSignal() { _ = signal(SIGXFSZ, SIG_IGN) }
+}
+
 /// Keeps a second process out of a state directory, for as long as it lives. The system lets go of it
 /// when the process dies, however it dies.
 struct DirectoryLock: ~Copyable {

@@ -16,7 +16,7 @@ internal import CRdKafka
             let outcome = unsafe rd_kafka_conf_set(configuration, name, value, &reason, reason.count)
             guard outcome == RD_KAFKA_CONF_OK else {
                 unsafe rd_kafka_conf_destroy(configuration)
-                throw .invalidProperty(name: name, reason: Self.text(reason))
+                throw .invalidProperty(name: name, reason: Redaction.clean(Self.text(reason), about: name, value: value))
             }
         }
         // Its log lines come as events, and are passed over: what they say comes as an error, too. On their own they
@@ -28,8 +28,8 @@ internal import CRdKafka
             let code = rd_kafka_last_error()
             // The handle takes the configuration over only where it could be made.
             unsafe rd_kafka_conf_destroy(configuration)
-            let isConfiguration = code != RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE
-            throw isConfiguration ? .cannotStart(reason: Self.text(reason)) : .noResources(reason: Self.text(reason))
+            let said = Redaction(properties).clean(Self.text(reason))
+            throw code == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE ? .noResources(reason: said) : .cannotStart(reason: said)
         }
         unsafe handle = made
         unsafe rd_kafka_set_log_queue(made, nil)

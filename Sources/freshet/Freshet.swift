@@ -1,6 +1,7 @@
 import ArgumentParser
 import Events
 import Foundation
+import StateStore
 
 /// The command line: parses, calls, prints. What it does lives in the targets below.
 @main
@@ -13,6 +14,15 @@ struct Freshet: AsyncParsableCommand {
             Run.self, Demo.self, Check.self, Evaluate.self, Train.self, Inspect.self, Recommend.self, Export.self,
             Import.self, Status.self,
         ])
+
+    static func main() async {
+        // A file that may not grow further is an error to be told, not the end.
+        StateStore.ignoreFileSizeSignal()
+        if let problem = ArgumentCheck.problem(CommandLine.arguments) {
+            Foundation.exit(fail(problem, code: ExitStatus.usage).rawValue)
+        }
+        await main(nil)
+    }
 }
 
 /// Ends the process with one sentence and an exit code, never with a stack trace.

@@ -22,18 +22,16 @@ struct Run: AsyncParsableCommand {
         let signals = StopSignals()
         try SystemLimits.prepare()
         let settings = try options.load()
-        var logger = Logger(label: "freshet") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = Logger.Level(rawValue: settings.log.level) ?? .info
-        let log = logger
-        if options.file == nil { log.notice("there is no configuration file: what is not set has its default") }
+        let level = SharedLogLevel(settings.log.level)
+        let log = level.logger("freshet")
+        let file = options.file
+        if file == nil { log.notice("there is no configuration file: what is not set has its default") }
         let daemon = Daemon(settings, logger: log)
         let http = HTTPService(
             host: settings.http.host, port: settings.http.port, token: settings.http.token, service: daemon,
             logger: log
         ) { port in log.info("listening", metadata: ["address": "http://\(settings.http.authority(port: port))"]) }
-        let reload = ReloadService(daemon: daemon, options: options, logger: log)
-        var httpLogger = log
-        httpLogger.logLevel = max(.notice, log.logLevel)
+        let reload = ReloadService(daemon: daemon, options: options, file: file, level: level, logger: log)
         let group = ServiceGroup(
             configuration: .init(
                 services: [
@@ -44,7 +42,7 @@ struct Run: AsyncParsableCommand {
                         service: daemon, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup),
                 ],
-                logger: httpLogger))
+                logger: level.logger("freshet", floor: .notice)))
         do {
             try await group.run()
         } catch let error as DaemonError {
@@ -61,15 +59,20 @@ struct Run: AsyncParsableCommand {
 struct ReloadService: Service {
     let daemon: Daemon
     let options: ConfigurationOptions
+    /// What was read at the start.
+    let file: String?
+    let level: SharedLogLevel
     let logger: Logger
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: [.sighup]).cancelOnGracefulShutdown() {
-            do {
-                daemon.reload(try options.load())
-            } catch {
+            guard let settings = options.reload(file: file) else {
                 logger.error("the configuration was not taken over; the old one stays")
+                continue
             }
+            // Before anything is said of it.
+            level.set(settings.log.level)
+            daemon.reload(settings)
         }
     }
 }

